@@ -1,0 +1,656 @@
+"""mnist_gan_training.py: the networks are the mission's, the steps are right, and a run survives anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import mnist_gan_training as training_file
+from digit_generator import DigitGenerator, generate
+from mnist_gan_training import (
+    DISCRIMINATORS,
+    RECIPES,
+    ConvolutionalDiscriminator,
+    Discriminator,
+    Generator,
+    Training,
+    TrainingError,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    images_from_pixels,
+    load_mnist,
+    main,
+    pixels_from_images,
+)
+
+SCRIPT = Path(training_file.__file__)
+CPU = torch.device("cpu")
+SmallSet = tuple[np.ndarray, np.ndarray]  # pixels, labels
+
+
+# ----------------------------------------------------------------------------- a small set of the tests' own
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture(scope="module")
+def small_set() -> SmallSet:
+    """Pixels uint8 [256, 28, 28] and labels uint8 [256]: a bright bar whose place tells the digit."""
+    rng = np.random.RandomState(0)
+    labels = np.arange(256).astype(np.uint8) % 10
+    pixels = rng.randint(0, 40, (256, 28, 28)).astype(np.uint8)
+    for image, label in zip(pixels, labels, strict=True):
+        image[4:24, 2 * label + 3 : 2 * label + 6] = rng.randint(200, 256)
+    return pixels, labels
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small set as MNIST's files (train and test the same), whose digests the script then expects."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, array in zip(training_file.DATA_SHA256, small_set * 2, strict=True):
+        content = idx_bytes(array)
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+        monkeypatch.setitem(training_file.DATA_SHA256, name, hashlib.sha256(content).hexdigest())
+    return folder
+
+
+def small_arguments(data_dir: Path, out: Path, *more: str) -> list[str]:
+    return [
+        "--data-dir",
+        str(data_dir),
+        "--out",
+        str(out),
+        "--recipe",
+        "classic",
+        "--batch-size",
+        "64",
+        *more,
+    ]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)
+
+
+def assert_equal_weights(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
+    assert left.keys() == right.keys()
+    for name in left:
+        assert torch.equal(left[name], right[name]), name
+
+
+# -------------------------------------------------------------------------------------------------- networks
+
+
+def test_the_generator_has_the_keys_and_shapes_that_public_scripts_have() -> None:
+    shapes = {name: tuple(value.shape) for name, value in Generator().state_dict().items()}
+    batch_norms = {2: 256, 5: 512, 8: 1024}
+    linears = {0: (256, 200), 3: (512, 256), 6: (1024, 512), 9: (784, 1024)}
+    expected = {"label_emb.weight": (10, 100)}
+    for index, shape in linears.items():
+        expected |= {f"model.{index}.weight": shape, f"model.{index}.bias": shape[:1]}
+    for index, width in batch_norms.items():
+        expected |= {
+            f"model.{index}.{name}": (width,) for name in ("weight", "bias", "running_mean", "running_var")
+        }
+        expected[f"model.{index}.num_batches_tracked"] = ()
+    assert shapes == expected
+
+
+def test_the_generator_is_linear_then_leaky_relu_then_batch_norm() -> None:
+    kinds = [type(layer) for layer in Generator().model]
+    assert kinds == [nn.Linear, nn.LeakyReLU, nn.BatchNorm1d] * 3 + [nn.Linear, nn.Tanh]
+
+
+def test_the_generator_reads_z_first_and_the_label_after_it() -> None:
+    generator, labels = Generator().eval(), torch.tensor([3])
+    with torch.no_grad():
+        generator.model[0].weight[:, :100] = 0  # deaf to z, if z comes first
+        assert torch.equal(generator(torch.zeros(1, 100), labels), generator(torch.ones(1, 100), labels))
+
+
+def test_the_discriminator_is_the_missions() -> None:
+    discriminator = Discriminator(dropout=0.3)
+    assert discriminator.label_emb.weight.shape == (10, 784)
+    linears = [layer for layer in discriminator.model if isinstance(layer, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linears] == [
+        (1568, 1024),
+        (1024, 512),
+        (512, 256),
+        (256, 1),
+    ]
+    assert [layer.p for layer in discriminator.model if isinstance(layer, nn.Dropout)] == [0.3] * 3
+
+
+@pytest.mark.parametrize("discriminator", [Discriminator(0.0), ConvolutionalDiscriminator()])
+def test_a_discriminator_gives_one_logit_per_image_and_minds_the_label(discriminator: nn.Module) -> None:
+    images = torch.rand(1, 1, 28, 28).repeat(10, 1, 1, 1)
+    logits = discriminator(images, torch.arange(10))
+    assert logits.shape == (10,)
+    assert len(logits.unique()) == 10
+
+
+# ---------------------------------------------------------------------------------------------------- losses
+
+
+def test_the_losses_are_the_cross_entropy_of_the_sigmoid() -> None:
+    real_logits, fake_logits = torch.randn(64), torch.randn(64)
+    cross_entropy = nn.BCELoss()
+    ones, zeros = torch.ones(64), torch.zeros(64)
+    expected_d = cross_entropy(real_logits.sigmoid(), ones) + cross_entropy(fake_logits.sigmoid(), zeros)
+    expected_g = cross_entropy(fake_logits.sigmoid(), ones)
+    torch.testing.assert_close(discriminator_loss(real_logits, fake_logits), expected_d)
+    torch.testing.assert_close(generator_loss(fake_logits), expected_g)
+
+
+def test_the_losses_of_an_undecided_discriminator_are_ln_2_each() -> None:
+    zero = torch.zeros(8)
+    assert discriminator_loss(zero, zero).item() == pytest.approx(2 * 0.693147, abs=1e-5)
+    assert generator_loss(zero).item() == pytest.approx(0.693147, abs=1e-5)
+
+
+def test_the_losses_stay_finite_where_a_sigmoid_would_be_exactly_0() -> None:
+    extreme = torch.tensor([1e4])
+    assert discriminator_loss(-extreme, extreme).item() == pytest.approx(2e4)
+    assert generator_loss(-extreme).item() == pytest.approx(1e4)
+
+
+def test_the_gradient_penalty_of_a_linear_discriminator_is_its_squared_slope() -> None:
+    slope = torch.arange(784.0) / 784
+    images = torch.rand(6, 1, 28, 28, requires_grad=True)
+    penalty = gradient_penalty(images.flatten(1) @ slope, images)
+    torch.testing.assert_close(penalty, slope.square().sum())
+
+
+# ----------------------------------------------------------------------------------------------------- steps
+
+
+def small_training(recipe_name: str, small_set: SmallSet, **changes: object) -> Training:
+    recipe = dataclasses.replace(RECIPES[recipe_name], bfloat16=False, batch_size=64, **changes)
+    return Training(recipe, seed=0, device=CPU, steps=100)
+
+
+def small_batch(small_set: SmallSet) -> tuple[torch.Tensor, torch.Tensor]:
+    pixels, labels = small_set
+    return images_from_pixels(torch.from_numpy(pixels[:64])), torch.from_numpy(labels[:64].astype(np.int64))
+
+
+def copied(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+@pytest.mark.parametrize("recipe_name", RECIPES)
+def test_the_discriminators_step_leaves_the_generator_alone(recipe_name: str, small_set: SmallSet) -> None:
+    training = small_training(recipe_name, small_set)
+    images, labels = small_batch(small_set)
+    before_g, before_d = copied(training.generator), copied(training.discriminators)
+    training.discriminator_step(images, torch.zeros_like(images), labels)
+    assert_equal_weights(copied(training.generator), before_g)
+    moved = [
+        name
+        for name, value in copied(training.discriminators).items()
+        if not torch.equal(value, before_d[name])
+    ]
+    assert len(moved) == len(before_d)
+
+
+@pytest.mark.parametrize("recipe_name", RECIPES)
+def test_the_generators_step_leaves_the_discriminators_alone(recipe_name: str, small_set: SmallSet) -> None:
+    training = small_training(recipe_name, small_set)
+    _, labels = small_batch(small_set)
+    fake_images = training.generator(torch.randn(64, 100), labels)
+    before_g, before_d = copied(training.generator), copied(training.discriminators)
+    training.generator_step(fake_images, labels)
+    assert_equal_weights(copied(training.discriminators), before_d)
+    learned = dict(training.generator.named_parameters())
+    assert all(not torch.equal(value, before_g[name]) for name, value in learned.items())
+    assert all(parameter.requires_grad for parameter in training.discriminators.parameters())
+
+
+# Recorded from this code (float32, seed 0): D's and G's loss of the first and the second step.
+RECORDED_LOSSES = {
+    "classic": [[1.3987, 0.7443], [1.2977, 0.7541]],
+    "best": [[2.7813, 1.4496], [2.4722, 1.7893]],
+}
+
+
+@pytest.mark.parametrize("recipe_name", RECIPES)
+def test_two_steps_give_the_recorded_losses(recipe_name: str, small_set: SmallSet) -> None:
+    training = small_training(recipe_name, small_set)
+    images, labels = small_batch(small_set)
+    losses = [training.step(images, labels)[:2].tolist() for _ in range(2)]
+    assert np.array(losses) == pytest.approx(np.array(RECORDED_LOSSES[recipe_name]), abs=2e-3)
+
+
+def test_the_penalty_pulls_the_discriminators_slope_down(small_set: SmallSet) -> None:
+    images, labels = small_batch(small_set)
+    slopes = {}
+    for penalty in (0.0, 100.0):
+        training = small_training("best", small_set, penalty=penalty, penalty_every=1)
+        for _ in range(5):
+            training.discriminator_step(images, torch.zeros_like(images), labels)
+        images.requires_grad_(True)
+        slopes[penalty] = gradient_penalty(training.discriminators[0](images, labels), images).item()
+    assert slopes[100.0] < 0.5 * slopes[0.0]
+
+
+def test_the_rate_falls_by_a_cosine_to_its_final_share(small_set: SmallSet) -> None:
+    training = small_training("best", small_set, learning_rate=1.0, final_rate_share=0.2)
+    rates = []
+    for training.step_number in (0, 50, 100):
+        rates.append(training.learning_rate())
+    assert rates == pytest.approx([1.0, 0.6, 0.2])
+
+
+def test_a_constant_rate_stays(small_set: SmallSet) -> None:
+    training = small_training("classic", small_set)
+    training.step_number = 77
+    assert training.learning_rate() == RECIPES["classic"].learning_rate
+
+
+def test_the_shipped_average_has_batch_norm_statistics_of_its_own(
+    small_set: SmallSet,
+) -> None:
+    """Running statistics left over from the last weights would be wrong for the averaged ones."""
+    training = small_training("best", small_set, average_decay=0.5, learning_rate=0.01)
+    images, labels = small_batch(small_set)
+    for _ in range(3):
+        training.step(images, labels)
+    state = torch.get_rng_state()
+    drawing = training.drawing_generator()
+    assert torch.equal(torch.get_rng_state(), state), "drawing must not disturb the run's random numbers"
+    z, all_labels = torch.randn(20_000, 100), torch.arange(20_000) % 10
+    with torch.no_grad():
+        first = drawing.model[:2](torch.cat([z, drawing.label_emb(all_labels)], dim=1))
+    torch.testing.assert_close(drawing.model[2].running_mean, first.mean(dim=0), atol=0.02, rtol=0)
+    torch.testing.assert_close(drawing.model[2].running_var, first.var(dim=0), atol=0.02, rtol=0.06)
+    assert_equal_weights(dict(drawing.named_parameters()), dict(training.average.module.named_parameters()))
+
+
+def test_an_average_without_decay_is_the_last_weights(small_set: SmallSet) -> None:
+    training = small_training("classic", small_set)
+    training.step(*small_batch(small_set))
+    assert_equal_weights(training.drawing_generator().state_dict(), training.generator.state_dict())
+
+
+def test_the_spread_within_digits_shows_a_collapse() -> None:
+    labels = torch.arange(100) % 10
+    varied = torch.randint(0, 256, (100, 28, 28), dtype=torch.uint8)
+    collapsed = varied[:10].repeat(10, 1, 1)  # one image per digit
+    assert training_file.spread_within_digits(collapsed, labels) == 0
+    assert training_file.spread_within_digits(varied, labels) > 50
+
+
+# ------------------------------------------------------------------------------------------------------ data
+
+
+def test_all_grey_levels_survive_the_round_trip_and_the_package_agrees() -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).repeat(784, 1).T.reshape(256, 28, 28)
+    images = images_from_pixels(pixels)
+    assert (images.min().item(), images.max().item()) == (-1, 1)
+    assert torch.equal(pixels_from_images(images), pixels)
+    assert np.abs(generate.images_from_pixels(pixels.numpy()) - images.numpy()).max() < 1e-6
+
+
+def test_the_grid_takes_the_z_that_the_package_gives_a_seed() -> None:
+    class Echo(nn.Linear):
+        def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return (z.repeat(1, 8)[:, :784] / 10).clamp(-1, 1).view(-1, 1, 28, 28)
+
+    pixels, labels = training_file.grid(Echo(1, 1), seeds=range(3, 6))
+    latents = generate.latents_from_seeds([3, 4, 5])
+    expected = ((np.clip(latents / 10, -1, 1) + 1) * 127.5).round().astype(np.uint8)
+    assert labels.tolist() == [digit for digit in range(10) for _ in range(3)]
+    assert np.array_equal(pixels.numpy().reshape(30, 784)[:3, :100], expected)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_idx_files_are_read_gzipped_or_plain(packed: bool, data_dir: Path, small_set: SmallSet) -> None:
+    if not packed:
+        for path in list(data_dir.iterdir()):
+            path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+            path.unlink()
+    pixels, labels = load_mnist(data_dir)
+    assert pixels.dtype == torch.uint8
+    assert np.array_equal(pixels.numpy(), small_set[0])
+    assert labels.dtype == torch.int64
+    assert np.array_equal(labels.numpy(), small_set[1])
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda b: b[:-7], lambda b: b[:100] + b"\xff" + b[101:], lambda b: b"", gzip.compress]
+)
+def test_a_file_that_is_not_mnists_is_refused(harm: object, data_dir: Path) -> None:
+    path = data_dir / f"{training_file.TRAIN_IMAGES}.gz"
+    path.write_bytes(harm(path.read_bytes()))
+    with pytest.raises(TrainingError, match=r"is not MNIST's .* delete it"):
+        load_mnist(data_dir)
+
+
+class Response(io.BytesIO):
+    """What urlopen gives, from a mirror that does not tell the size."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
+
+
+def test_a_download_goes_on_to_the_next_mirror_and_checks_what_it_gets(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def urlopen(url: str, timeout: float) -> Response:
+        asked.append(url)
+        if "first" in url:
+            raise urllib.error.URLError("no route")
+        content = (data_dir / url.rsplit("/", 1)[1]).read_bytes()
+        return Response(content[:20] if "second" in url else content)
+
+    mirrors = ("http://first.invalid/", "http://second.invalid/", "http://third.invalid/")
+    monkeypatch.setattr(training_file, "MIRRORS", mirrors)
+    monkeypatch.setattr(training_file.urllib.request, "urlopen", urlopen)
+    pixels, _ = load_mnist(tmp_path / "new")
+    assert len(pixels) == 256
+    assert [url.split(".")[0] for url in asked] == ["http://first", "http://second", "http://third"] * 4
+    asked.clear()
+    load_mnist(tmp_path / "new")
+    assert asked == [], "what was downloaded once is read from disk"
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {path.name for path in data_dir.iterdir()}
+
+
+def test_a_download_that_fails_everywhere_leaves_nothing_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        training_file.urllib.request, "urlopen", lambda url, timeout: Response(b"an error page")
+    )
+    with pytest.raises(TrainingError, match="name it with --data-dir"):
+        load_mnist(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+# ----------------------------------------------------------------------------------------------- a whole run
+
+
+def test_a_run_writes_weights_provenance_losses_sheets_and_plot(data_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    main(small_arguments(data_dir, out, "--epochs", "2", "--seed", "3"))
+    path = out / "generator.pth"
+    state = weights(path)
+    assert 2_000_000 < path.stat().st_size < 5_000_000
+    assert {name for name, value in state.items() if value.dtype != torch.float16} == {
+        f"model.{index}.num_batches_tracked" for index in (2, 5, 8)
+    }
+    assert state["model.2.num_batches_tracked"].dtype == torch.int64
+
+    provenance = json.loads((out / "generator.json").read_text())
+    assert provenance["weights_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert provenance["recipe"] == {
+        **dataclasses.asdict(RECIPES["classic"]),
+        "epochs": 2,
+        "batch_size": 64,
+        "discriminators": ["dense"],
+    }
+    assert (provenance["recipe_name"], provenance["seed"], provenance["epochs"]) == ("classic", 3, 2)
+    assert DigitGenerator.load(path).is_ours
+
+    rows = [json.loads(line) for line in (out / "training" / "losses.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert [row["steps"] for row in rows] == [4, 8]
+    assert all(0 <= row["p_fake"] <= 1 and row["loss_d"] > 0 for row in rows)
+    written = {path.name for path in (out / "training").iterdir()}
+    assert written == {"checkpoint.pth", "losses.jsonl", "losses.png", "epoch-001.png", "epoch-002.png"}
+
+
+def test_the_package_draws_what_the_last_sheet_shows(data_dir: Path, tmp_path: Path) -> None:
+    main(small_arguments(data_dir, tmp_path, "--epochs", "1"))
+    generator = Generator()
+    generator.load_state_dict({name: v.float() for name, v in weights(tmp_path / "generator.pth").items()})
+    pixels, labels = training_file.grid(generator.eval(), seeds=range(10))
+    drawn = DigitGenerator.load(tmp_path / "generator.pth").digits(labels.tolist(), list(range(10)) * 10)
+    assert np.abs(drawn.astype(int) - pixels.numpy().astype(int)).max() <= 1
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    states = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        main(small_arguments(data_dir, tmp_path / name, "--epochs", "1", "--seed", seed))
+        states.append((tmp_path / name / "generator.pth").read_bytes())
+    assert states[0] == states[1]
+    assert states[0] != states[2]
+
+
+@pytest.mark.parametrize("recipe_name", RECIPES)
+def test_a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(
+    recipe_name: str,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def arguments(out: str) -> list[str]:
+        return [*small_arguments(data_dir, tmp_path / out, "--epochs", "3"), "--recipe", recipe_name]
+
+    main(arguments("whole"))
+
+    steps = Training.step
+    interrupted_at = 7  # in the middle of the second epoch
+
+    def interrupted_step(self: Training, *batch: torch.Tensor) -> torch.Tensor:
+        if self.step_number == interrupted_at:
+            raise KeyboardInterrupt
+        return steps(self, *batch)
+
+    monkeypatch.setattr(Training, "step", interrupted_step)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments("parts"))
+    assert stop.value.code == 130
+    assert "Stopped after 1 finished epochs" in capsys.readouterr().err
+    assert weights(tmp_path / "parts" / "training" / "generator.pth")
+    assert not (tmp_path / "parts" / "generator.pth").exists()
+
+    monkeypatch.setattr(Training, "step", steps)
+    main([*arguments("parts"), "--resume"])
+    whole, parts = (tmp_path / out / "generator.pth" for out in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
+    rows = (tmp_path / "parts" / "training" / "losses.jsonl").read_text().splitlines()
+    assert [json.loads(row)["epoch"] for row in rows] == [1, 2, 3]
+
+
+# A process of its own that trains on the small set: the digests that it must expect come in by its arguments.
+CHILD = """
+import json, sys
+import mnist_gan_training as training_file
+training_file.DATA_SHA256.update(json.loads(sys.argv[1]))
+training_file.main(sys.argv[2:])
+"""
+
+
+def test_a_run_killed_at_any_moment_can_be_resumed_to_the_same_weights(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(SCRIPT, alone)  # the script needs nothing of this repository
+
+    def start(out: str, *more: str) -> subprocess.Popen[bytes]:
+        arguments = small_arguments(data_dir, Path(out), "--epochs", "8", *more)
+        command = [sys.executable, "-c", CHILD, json.dumps(training_file.DATA_SHA256), *arguments]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, cwd=alone, env=environment, stderr=subprocess.DEVNULL)
+
+    assert start("whole").wait() == 0
+
+    run = alone / "parts"
+    rows = run / "training" / "losses.jsonl"
+    for kill_after in (0, 2, 5):  # finished epochs; each time at another moment of the epoch that follows
+        child = start("parts", "--resume")
+        while child.poll() is None:
+            done = len(rows.read_text().splitlines()) if rows.exists() else 0
+            if done >= kill_after and (run / "training").exists():
+                time.sleep(0.07 * kill_after)
+                child.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        assert child.wait() == -signal.SIGKILL
+    assert start("parts", "--resume").wait() == 0
+    assert (run / "generator.pth").read_bytes() == (alone / "whole" / "generator.pth").read_bytes()
+
+
+# --------------------------------------------------------------------------------- what stops a run, and how
+
+
+def test_a_loss_that_is_not_finite_names_its_step() -> None:
+    figures = [torch.tensor([0.5, 0.7, 0.5, 0.5]), torch.tensor([float("nan"), 0.7, 0.5, 0.5])]
+    with pytest.raises(TrainingError, match=r"step 42 .*try half the --learning-rate"):
+        training_file.finite_figures(figures, last_step=42)
+
+
+def test_weights_that_overflow_half_precision_are_not_written(tmp_path: Path) -> None:
+    generator = Generator()
+    with torch.no_grad():
+        generator.model[3].bias[0] = 70_000
+    with pytest.raises(TrainingError, match=r"model\.3\.bias overflows half precision"):
+        training_file.write_generator(tmp_path / "generator.pth", generator, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_counter_beyond_half_precision_is_kept(tmp_path: Path) -> None:
+    generator = Generator()
+    generator.model[2].num_batches_tracked += 100_000
+    training_file.write_generator(tmp_path / "generator.pth", generator, {})
+    assert weights(tmp_path / "generator.pth")["model.2.num_batches_tracked"] == 100_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--epochs", "0"], "epochs is 0: choose it between 1"),
+        (["--batch-size", "1"], "batch_size is 1: choose it between 2"),
+        (["--batch-size", "300"], "A batch of 300 is more than the 256 images"),
+        (["--learning-rate", "nan"], "learning_rate is nan"),
+        (["--learning-rate", "-1"], "learning_rate is -1.0"),
+        (["--learning-rate", "fast"], "invalid float value"),
+        (["--seed", "-1"], "-1 is not between 0 and 4294967295"),
+        (["--held-out", "-5"], "-5 is not between 0 and"),
+        (["--device", "abacus"], "There is no device abacus here"),
+        (["--recipe", "magic"], "invalid choice: 'magic'"),
+        (["--set", "warmth=3"], "warmth is not a setting of a recipe"),
+        (["--set", "bfloat16=perhaps"], "bfloat16 is true or false"),
+        (["--set", "discriminators=dense,magic"], "There is no discriminator magic"),
+    ],
+)
+def test_bad_input_gives_one_sentence_and_exit_code_2(
+    arguments: list[str], sentence: str, data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*small_arguments(data_dir, tmp_path / "out"), *arguments])
+    assert stop.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unfinished_run_is_not_overwritten_and_not_contradicted(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    finish = training_file.write_loss_plot
+    monkeypatch.setattr(
+        training_file, "write_loss_plot", lambda *_: (_ for _ in ()).throw(OSError("no space left"))
+    )
+    checkpoint = tmp_path / "training" / "checkpoint.pth"
+    arguments = small_arguments(data_dir, tmp_path, "--epochs", "1")
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "no space left. When that is mended, --resume goes on" in capsys.readouterr().err
+
+    state = torch.load(checkpoint, weights_only=True)
+    state["settings"]["recipe"]["epochs"] = 2  # as if it had been stopped half-way
+    torch.save(state, checkpoint)
+    content = checkpoint.read_bytes()
+    for more, sentence in (
+        ([], "holds 1 of 2 epochs of an unfinished run: add --resume"),
+        (["--resume"], "The run to resume has epochs 2, not 1"),
+        (["--resume", "--epochs", "2", "--seed", "9"], "The run to resume has seed 0, not 9"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main([*arguments, *more])
+        assert stop.value.code == 2
+        assert sentence in capsys.readouterr().err
+        assert checkpoint.read_bytes() == content
+
+    monkeypatch.setattr(training_file, "write_loss_plot", finish)
+    main(["--data-dir", str(data_dir), "--out", str(tmp_path), "--resume"])  # its settings need no repeating
+    assert len((tmp_path / "training" / "losses.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_broken_checkpoint_is_named(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "checkpoint.pth").write_bytes(b"PK\x03\x04 no more of it")
+    with pytest.raises(SystemExit) as stop:
+        main(small_arguments(data_dir, tmp_path, "--resume"))
+    assert stop.value.code == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_without_torch_one_sentence_says_what_to_install() -> None:
+    code = f"import sys, runpy; sys.modules['torch'] = None; runpy.run_path({str(SCRIPT)!r})"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == "Training needs torch: pip install torch numpy tqdm pillow matplotlib\n"
+
+
+def test_every_discriminator_of_a_recipe_exists() -> None:
+    for recipe in RECIPES.values():
+        training_file.check(recipe)
+        assert set(recipe.discriminators) <= set(DISCRIMINATORS)
+
+
+def test_classic_is_exactly_the_missions() -> None:
+    classic = RECIPES["classic"]
+    assert (classic.epochs, classic.batch_size, classic.learning_rate) == (50, 128, 2e-4)
+    assert (classic.beta1, classic.beta2, classic.dropout) == (0.5, 0.999, 0.3)
+    assert (classic.final_rate_share, classic.penalty, classic.average_decay) == (1.0, 0.0, 0.0)
+    assert classic.discriminators == ("dense",)
+    assert not classic.bfloat16
+
+
+# ----------------------------------------------------------------------------------------- on the real thing
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("recipe_name", RECIPES)
+def test_two_epochs_on_the_real_mnist_learn_something(recipe_name: str, tmp_path: Path) -> None:
+    """MNIST from the folder that MNIST_DIR names, else downloaded into ./mnist."""
+    data_dir = os.environ.get("MNIST_DIR", "mnist")
+    main(["--data-dir", data_dir, "--out", str(tmp_path), "--recipe", recipe_name, "--epochs", "2"])
+    pixels, labels = load_mnist(Path(data_dir))
+    assert pixels.shape == (60_000, 28, 28)
+    means = torch.stack([pixels[labels == digit].float().mean(dim=0) for digit in range(10)]).flatten(1)
+    drawn = DigitGenerator.load(tmp_path / "generator.pth").digits(list(range(10)) * 20, range(200))
+    distances = torch.cdist(torch.from_numpy(drawn.reshape(200, 784)).float(), means)
+    right = (distances.argmin(dim=1) == torch.arange(200) % 10).float().mean()
+    assert right > 0.5, "most digits lie nearest to the mean image of the digit asked for"
