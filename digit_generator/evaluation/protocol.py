@@ -1,0 +1,123 @@
+"""The protocol: every sample size, split, network setting and seed of the ruler, in one place.
+
+Change a value here and raise `VERSION`; figures of different versions are not comparable, and nothing cached
+under another version is used again.
+
+Which real images do what:
+
+| images | `--against test` (the published card) | `--against validation` (for choices while developing) |
+|---|---|---|
+| training images 0...54,999 | the judge has learned from them | the scout has learned from them |
+| training images 55,000...59,999 | real against real: they stand in as generated | the set compared against |
+| test images 0...9,999 | the set compared against | never opened |
+
+The judge and the scout have learned from the same 55,000 images, but they are different networks from
+different seeds: a generator chosen by the scout's figures has not been fitted to the judge.
+
+What is generated: image i of generation g is the digit of label i of the set compared against, drawn with
+seed g * N + i, where N is the size of that set. No image is rejected.
+
+Distances depend on the number of images, and there are fewer real images to spare than generated ones. So
+rows 2 and 3 (Fréchet and kernel distance, precision, recall, density, coverage) are given twice: at full
+size, and at EQUAL size: as many generated images as there are real ones in the real-against-real row, compared
+with the same set. Only equal-sized figures may be divided by the real row's.
+
+| | in the place of the generated | compared against |
+|---|---|---|
+| full size, test | 10,000 generated | all test images (10,000) |
+| full size, validation | 5,000 generated | all validation images (5,000) |
+| equal size, test | 5,000 of the generated | all test images (10,000) |
+| equal size, validation | 2,500 of the generated | half of the validation images (2,500) |
+| real against real, test | the validation images (5,000) | all test images (10,000) |
+| real against real, validation | the other half of the validation images (2,500) | half of them (2,500) |
+
+Halves and parts are drawn at random with `SPLIT_SEED`, never taken by position: MNIST's files are NOT in
+random order. The two halves of the test file come from different kinds of writers (its authors say so), and
+in the training file they alternate: the even against the odd validation images have six times the Fréchet
+distance of a random split.
+
+Features are divided by one number, so that those of the set compared against have a variance of 1 on average:
+the distances then do not depend on the units that a network happens to use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+VERSION = 1
+
+Against = Literal["test", "validation"]
+
+LEARNED_IMAGES = 55_000
+"""Judge and scout learn from the first 55,000 training images; the last 5,000 are the validation images."""
+
+SPLIT_SEED = 303
+"""Of numpy.random.RandomState, for every random order, half and part."""
+
+GENERATIONS = 3
+
+# The rows of a card, in order. A quick card has one generation.
+ROWS_QUICK: tuple[str, ...] = ("asked_own", "distance", "neighbours", "diversity")
+ROWS_VALIDATION: tuple[str, ...] = (*ROWS_QUICK, "train_on_generated", "two_sample", "copying")
+ROWS_TEST: tuple[str, ...] = (*ROWS_VALIDATION, "train_on_ten_times", "asked_ocr")
+MIN_IMAGES = 5_000
+"""A file of digits holds at least as many as real against real: fewer could not be compared with it."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a classifier is trained: Adam, its rate falling by a cosine from `rate` to 0."""
+
+    network: Literal["strided", "pooled"]
+    epochs: int
+    batch: int
+    rate: float
+    weight_decay: float
+    augment: bool  # turn, slant, scale and shift each image a little, anew each time it is seen
+    seed: int
+    bfloat16: bool = False  # faster where the processor has units for it, slower elsewhere
+
+
+# The scout is cheap, and made on the spot; the judge is exact, and its weights are part of the package.
+SCOUT = Training("strided", epochs=6, batch=256, rate=2e-3, weight_decay=1e-4, augment=True, seed=101)
+JUDGE = Training(
+    "pooled", epochs=20, batch=256, rate=3e-3, weight_decay=1e-4, augment=True, seed=202, bfloat16=True
+)
+JUDGE_MIN_ACCURACY = 0.995
+
+# Row 1: the OCR judge costs 10 ms an image.
+OCR_IMAGES = 3_000
+CONFIDENCE_Z = 1.959963984540054
+"""Two-sided 95 % of the normal distribution, for Wilson's interval."""
+
+# Row 3
+NEIGHBOURS = 5
+"""k of precision, recall, density and coverage, as in Naeem et al. 2020."""
+
+# Row 4: no augmentation, which would hide a lack of variety. Run g trains from seed + g; the epochs follow
+# from LEARNER_VIEWS.
+LEARNER = Training("strided", epochs=0, batch=256, rate=1e-3, weight_decay=0, augment=False, seed=404)
+LEARNER_IMAGES = 20_000
+LEARNER_VIEWS = 300_000
+"""How many images a learner sees in all, in at least three epochs."""
+LEARNER_HELD_OUT = 0.1
+LEARNER_SEEDS = 1_000_000
+"""Generated digits to learn from have seeds from here on: run g from LEARNER_SEEDS + g * their number."""
+LEARNER_TIMES = 10
+
+# Row 5: as many of either as there are in the set compared against, half of them to learn from.
+TWO_SAMPLE = Training("strided", epochs=20, batch=256, rate=1e-3, weight_decay=1e-4, augment=False, seed=505)
+TWO_SAMPLE_CLASSIC_MIN = 0.95
+TWO_SAMPLE_REAL_OFF = 0.02
+"""The test's own strength: it must tell classic from real at 95 % or more, real from real at 50 ± 2 %."""
+
+# Row 7
+SHAPE_IMAGES = 2_500
+"""Thickness, slant and width are measured on at most this many images of a set."""
+
+# Row 9
+SEEDS_SHOWN = 16
+LEAST_LIKED = 20
+BLIND_IMAGES = 50
+CLOSEST_PAIRS = 10

@@ -1,0 +1,75 @@
+"""The card of the shipped weights, as the repository publishes it.
+
+docs/quality.json is what was measured; docs/quality.md and the table in README.md are made from it:
+`python -m digit_generator.evaluation.publish`. Cards of other generators lie in docs/quality/others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from digit_generator.evaluation.card import markdown_from_card, readme_table
+from digit_generator.evaluation.data import EvaluationError
+from digit_generator.render import write_whole
+from digit_generator.weights import digest_of_file
+
+REPOSITORY = Path(__file__).parent.parent.parent
+REFRESH = "python -m digit_generator.evaluation.publish"
+_BLOCK = re.compile(r"(<!-- quality:begin -->\n).*?(<!-- quality:end -->)", re.DOTALL)
+
+
+@click.command(help=__doc__)
+def main() -> None:
+    for path, text in published_files(REPOSITORY).items():
+        write_whole(path, text.encode())
+        click.echo(path)
+
+
+def published_files(root: Path) -> dict[Path, str]:
+    """What docs/quality.md and README.md must say, by path. Raises EvaluationError if that cannot be told."""
+    card_path, readme_path = root / "docs" / "quality.json", root / "README.md"
+    if not card_path.is_file():
+        raise EvaluationError(
+            f"{card_path} is missing; measure: python -m digit_generator.evaluation --out docs"
+        )
+    card = json.loads(card_path.read_text())
+    readme = readme_path.read_text()
+    if not _BLOCK.search(readme):
+        raise EvaluationError(f"{readme_path} has no <!-- quality:begin --> and <!-- quality:end -->.")
+    table = readme_table(card)
+    return {
+        root / "docs" / "quality.md": markdown_from_card(card, other_cards(root / "docs")),
+        readme_path: _BLOCK.sub(lambda block: f"{block[1]}{table}\n{block[2]}", readme),
+    }
+
+
+def other_cards(out: Path) -> list[dict[str, Any]]:
+    """The cards of other generators that lie in out/quality/others, by file name."""
+    return [json.loads(path.read_text()) for path in sorted((out / "quality" / "others").glob("*.json"))]
+
+
+def stale(root: Path) -> list[str]:
+    """What in the repository does not agree with docs/quality.json, each a sentence; nothing if all is
+    well."""
+    found = [
+        f"{path} differs from docs/quality.json; run {REFRESH}"
+        for path, text in published_files(root).items()
+        if not path.is_file() or path.read_text() != text
+    ]
+    card = json.loads((root / "docs" / "quality.json").read_text())
+    for name, measured in (
+        ("generator.pth", card["subject"]["sha256"]),
+        ("classic.pth", card["classic_sha256"]),
+    ):
+        if measured and digest_of_file(root / name) != measured:
+            found.append(f"docs/quality.json was not measured on this {name}; measure again with --out docs")
+    return found
+
+
+if __name__ == "__main__":
+    main()

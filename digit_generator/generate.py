@@ -1,0 +1,219 @@
+"""Digits from seeds: (digit, seeds) -> labels and z -> images -> pixels, with NumPy alone.
+
+Everything is computed in float64. In float32 the bytes of an image would depend on the size of the batch that
+it is computed in; in float64 what is left of that lies ten orders of magnitude below one grey level.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+from digit_generator.weights import (
+    arrays_from_bytes,
+    bytes_from_file,
+    check_shapes,
+    check_values,
+    find_weights,
+)
+
+LATENT_SIZE = 100
+MAX_SEED = 2**32 - 1
+
+_LEAKY_SLOPE = 0.2
+_BATCHNORM_EPS = 1e-5  # PyTorch's default; a state_dict does not hold it
+_CHUNK = 512  # images computed at a time: 10 MB of working memory, and no slower than more
+
+_local = threading.local()
+
+
+class DigitGenerator:
+    """The trained generator. Image i depends on (weights, digit, seed i) and on nothing else.
+
+    Drawing changes nothing in it: one object serves any number of threads.
+
+    path: the weights file, where there is one.
+    digest: the file's SHA-256 in hexadecimal, else "".
+    provenance: what generator.json beside the file says of the weights, if it names their digest; else None.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        *,
+        path: Path | None = None,
+        digest: str = "",
+        provenance: dict[str, Any] | None = None,
+    ) -> None:
+        """`arrays` are named and shaped as in weights.SHAPES. WeightsError if not."""
+        check_shapes(arrays)
+        check_values(arrays)
+        self.path: Final = path
+        self.digest: Final = digest
+        self.provenance: Final = provenance
+        self._label_emb: Final = arrays["label_emb.weight"].astype(np.float64)  # [10, 100]
+        self._layers: Final = _layers_from_arrays(arrays)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> DigitGenerator:
+        """Read the weights at `path`, else where weights.find_weights looks. WeightsError if refused."""
+        path = find_weights(path)
+        data = bytes_from_file(path)
+        arrays = arrays_from_bytes(data, name=path.name)
+        digest = hashlib.sha256(data).hexdigest()
+        return cls(arrays, path=path, digest=digest, provenance=_provenance_from_json(path, digest))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether generator.json vouches for these weights. If not, they are "your own weights"."""
+        return self.provenance is not None
+
+    def digits(self, digit: int | Sequence[int], seeds: Sequence[int]) -> npt.NDArray[np.uint8]:
+        """Draw one image per seed: pixels, uint8 [B, 28, 28], 0 background ... 255 ink.
+
+        `digit` is 0...9, one for all or one per seed; `seeds` are B whole numbers, 0...2^32-1.
+        ValueError if not.
+        """
+        seeds = checked_seeds(seeds)
+        labels = labels_from_digits(digit, len(seeds))  # int64 [B]
+        pixels = np.empty((len(seeds), 28, 28), np.uint8)
+        for start in range(0, len(seeds), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            z = latents_from_seeds(seeds[chunk])  # float64 [b, 100]
+            images = self.images(z, labels[chunk])  # float64 [b, 1, 28, 28]
+            pixels[chunk] = pixels_from_images(images)  # uint8 [b, 28, 28]
+        return pixels
+
+    def images(
+        self, z: npt.NDArray[np.floating[Any]], labels: Sequence[int] | npt.NDArray[np.integer[Any]]
+    ) -> npt.NDArray[np.float64]:
+        """The network: z, float [B, 100], and labels, int [B], 0...9 -> float64 [B, 1, 28, 28] in [-1, 1].
+
+        ValueError for another shape, another label, or a z that is not finite.
+        """
+        z = np.asarray(z, np.float64)
+        if z.ndim != 2 or z.shape[1] != LATENT_SIZE or not np.isfinite(z).all():
+            raise ValueError(f"z has shape {z.shape}: expected finite numbers of shape (B, {LATENT_SIZE})")
+        labels = labels_from_digits(labels, len(z))
+        x = np.concatenate([z, self._label_emb[labels]], axis=1)  # [B, 200]
+        for weight, bias in self._layers[:-1]:
+            x = x @ weight.T + bias
+            x = np.maximum(x, _LEAKY_SLOPE * x)  # LeakyReLU
+        weight, bias = self._layers[-1]
+        images: npt.NDArray[np.float64] = np.tanh(x @ weight.T + bias)  # [B, 784]
+        return images.reshape(-1, 1, 28, 28)
+
+
+def latents_from_seeds(seeds: Sequence[int]) -> npt.NDArray[np.float64]:
+    """z, float64 [B, 100], N(0, I): row i is numpy.random.RandomState(seeds[i]).standard_normal(100).
+
+    NumPy has frozen that stream (NEP 19), so that a seed means the same z for ever. Seeds are whole numbers,
+    0...2^32-1; ValueError if not.
+    """
+    seeds = checked_seeds(seeds)
+    if not hasattr(_local, "rng"):  # one for each thread: to seed it again is 30 times faster than a new one
+        _local.rng = np.random.RandomState()
+    z = np.empty((len(seeds), LATENT_SIZE))
+    for row, seed in zip(z, seeds, strict=True):
+        _local.rng.seed(seed)
+        row[:] = _local.rng.standard_normal(LATENT_SIZE)
+    return z
+
+
+def pixels_from_images(images: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
+    """images, float [B, 1, 28, 28] in [-1, 1] -> pixels, uint8 [B, 28, 28]: -1 -> 0, +1 -> 255, rounded.
+
+    ValueError for another shape or a number outside [-1, 1].
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[1:] != (1, 28, 28):
+        raise ValueError(f"images have shape {images.shape}: expected (B, 1, 28, 28)")
+    if not (np.abs(images) <= 1).all():
+        raise ValueError("images hold numbers outside [-1, 1]: expected -1 for background ... +1 for ink")
+    pixels: npt.NDArray[np.uint8] = np.rint((images[:, 0] + 1) * 127.5).astype(np.uint8)
+    return pixels
+
+
+def images_from_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """pixels, uint8 [B, 28, 28] -> images, float64 [B, 1, 28, 28]: 0 -> -1, 255 -> +1.
+
+    The inverse of pixels_from_images: all 256 values come back. ValueError for another shape or dtype.
+    """
+    pixels = np.asarray(pixels)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[1:] != (28, 28):
+        raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}: expected uint8 of shape (B, 28, 28)")
+    return pixels[:, None] / 127.5 - 1
+
+
+def checked_seeds(seeds: Sequence[int]) -> list[int]:
+    """The seeds as a list. ValueError unless they are whole numbers, 0...2^32-1."""
+    try:
+        values = list(seeds)
+    except TypeError:
+        raise ValueError(f"seeds is {seeds!r}: expected one seed per image, such as range(5)") from None
+    for seed in values:
+        if not _is_whole(seed) or not 0 <= seed <= MAX_SEED:
+            raise ValueError(f"seed {seed!r} is not a whole number from 0 to {MAX_SEED}")
+    return [int(seed) for seed in values]
+
+
+def labels_from_digits(
+    digit: int | Sequence[int] | npt.NDArray[np.integer[Any]], count: int
+) -> npt.NDArray[np.int64]:
+    """labels, int64 [count], from one digit for all or `count` of them. ValueError unless they are 0...9."""
+    try:
+        digits = [digit] if isinstance(digit, int | np.integer) else list(digit)
+    except TypeError:
+        raise ValueError(f"digit is {digit!r}: expected 0 to 9, or one such digit per seed") from None
+    for label in digits:
+        if not _is_whole(label) or not 0 <= label <= 9:
+            raise ValueError(f"digit {label!r} is not a whole number from 0 to 9")
+    if isinstance(digit, int | np.integer):
+        digits = digits * count
+    if len(digits) != count:
+        raise ValueError(f"{len(digits)} digits came for {count} seeds: expected one digit, or one per seed")
+    return np.array(digits, np.int64)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _layers_from_arrays(
+    arrays: Mapping[str, npt.NDArray[Any]],
+) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """The four Linear layers, (weight [outputs, inputs], bias [outputs]), each with the BatchNorm before it.
+
+    BatchNorm comes after LeakyReLU, hence it folds forward into the next Linear. It computes
+    scale * x + shift (Ioffe and Szegedy 2015, algorithm 2), and
+    W (scale * x + shift) + b = (W * scale) x + (W shift + b).
+    """
+    wide = {name: array.astype(np.float64) for name, array in arrays.items()}
+    layers = [(wide["model.0.weight"], wide["model.0.bias"])]
+    for batchnorm, linear in ((2, 3), (5, 6), (8, 9)):
+        gamma, beta, mean, var = (
+            wide[f"model.{batchnorm}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gamma / np.sqrt(var + _BATCHNORM_EPS)
+        shift = beta - mean * scale
+        weight, bias = wide[f"model.{linear}.weight"], wide[f"model.{linear}.bias"]
+        layers.append((weight * scale, weight @ shift + bias))
+    return layers
+
+
+def _provenance_from_json(path: Path, digest: str) -> dict[str, Any] | None:
+    """generator.json beside the weights, if it is about these very weights."""
+    try:
+        provenance = json.loads((path.parent / "generator.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(provenance, dict) and provenance.get("weights_sha256") == digest:
+        return provenance
+    return None

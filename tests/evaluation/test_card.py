@@ -1,0 +1,199 @@
+import json
+import shutil
+
+import pytest
+
+from digit_generator.evaluation import protocol
+from digit_generator.evaluation.card import (
+    ALL,
+    COPYING,
+    FID,
+    LEARNER,
+    LEARNER_TEN,
+    OWN,
+    RECALL,
+    SHAPES,
+    TWO_SAMPLE,
+    markdown_from_card,
+    readme_table,
+    table,
+    warnings_of,
+)
+from digit_generator.evaluation.classifier import digest_of_classifier
+from digit_generator.evaluation.data import EvaluationError
+from digit_generator.evaluation.judges import judge
+from digit_generator.evaluation.publish import REPOSITORY, published_files, stale
+from digit_generator.render import write_whole
+from digit_generator.weights import digest_of_file
+
+
+def rows(asked=0.99, fid=1.0, recall=0.9, learner=0.98, two_sample=0.5, generations=3):
+    """Rows with a given figure or so: generation g has it plus g - 1 hundredths."""
+    off = [(g - 1) / 100 if generations > 1 else 0 for g in range(generations)]
+    asked_row = [
+        {"share": asked, "per_digit": [asked] * 9 + [None], "images": 3_000, "seconds": 2} for _ in off
+    ]
+    sizes = {"images": [5_000, 10_000]}
+    shape = {"fake_mean": 1, "fake_deviation": 2, "real_mean": 3, "real_deviation": 4, "distance": 0.25}
+    ratios = {"mean": 0.9, "per_digit": [0.9] * 10}
+    return {
+        "asked_own": asked_row,
+        "asked_ocr": asked_row,
+        "distance": [{"equal": {"fid": fid + o, "kid": 0.001, **sizes}, "seconds": 4} for o in off],
+        "neighbours": [
+            {
+                "equal": {"precision": 0.9, "recall": recall, "density": 1, "coverage": 0.9, **sizes},
+                "seconds": 4,
+            }
+            for o in off
+        ],
+        "train_on_generated": [
+            {"accuracy": learner + o, "images": [20_000, 10_000], "seconds": 60} for o in off
+        ],
+        "two_sample": [{"accuracy": two_sample, "images": [10_000, 10_000], "seconds": 30} for o in off],
+        "copying": [{"share": 0.51, "images": [10_000, 10_000], "seconds": 9} for o in off],
+        "diversity": [
+            {
+                "pixel_spread": ratios,
+                "feature_spread": ratios,
+                "shapes": dict.fromkeys(("thickness", "slant", "width"), shape),
+                "images": [10_000, 10_000],
+                "shape_images": [2_500, 2_500],
+                "seconds": 5,
+            }
+            for o in off
+        ],
+    }
+
+
+@pytest.fixture
+def card():
+    return {
+        "ruler": 1,
+        "against": "test",
+        "quick": False,
+        "subject": {"name": "generator.pth", "sha256": "ab" * 32},
+        "classic_sha256": "cd" * 32,
+        "features": "classifier",
+        "real": rows(asked=0.996, fid=0.5, recall=0.95, learner=0.985, generations=1),
+        "generated": rows(),
+        "classic": rows(asked=0.93, fid=40, recall=0.5, learner=0.96, two_sample=0.998),
+    }
+
+
+def test_a_figure_is_the_mean_and_deviation_over_generations(card):
+    assert FID.text(card["generated"]) == "1.000 ± 0.010"
+    assert FID.text(card["real"]) == "0.500"
+    assert OWN.text(card["real"]) == "99.60 % (99.30 to 99.77)"  # 2,988 of 3,000
+    assert OWN.text(card["generated"]) == "99.00 ± 0.00 % (98.77 to 99.18)"  # 8,910 of 9,000
+    assert COPYING.text({}) == "–"
+
+
+def test_a_figure_beside_the_real_one(card):
+    assert FID.against_real(card["generated"], card["real"]) == "× 2.00"
+    assert RECALL.against_real(card["generated"], card["real"]) == "× 0.947"
+    assert LEARNER.against_real(card["generated"], card["real"]) == "-0.50"
+    assert SHAPES[0].against_real(card["generated"], card["real"]) == ""
+
+
+def test_ten_times_as_many_stand_beside_the_same_real_images(card):
+    ten = {"train_on_ten_times": [{"accuracy": 0.987}]}
+    assert LEARNER_TEN.against_real(ten, card["real"]) == "+0.20"
+
+
+def test_every_figure_says_how_many_images(card):
+    assert OWN.images(card["generated"]) == "3 × 3,000"
+    assert FID.images(card["generated"]) == "3 × 5,000 against 10,000"
+    assert SHAPES[0].images(card["generated"]) == "3 × 2,500 against 2,500"
+    for line in table(card, ALL).splitlines()[2:]:
+        assert "3 × " in line
+
+
+def test_a_sound_card_has_no_warning(card):
+    assert warnings_of(card) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "changed", "said"),
+    [
+        ("generated", {"asked": 0.999}, "That is no win"),
+        ("real", {"asked": 0.991}, "own judge reads only 99.10 %"),
+        ("real", {"asked": 0.996, "two_sample": 0.53}, "tells real from real in 53.0 %"),
+        ("real", {"asked": 0.996, "two_sample": 0.47}, "tells real from real in 47.0 %"),
+        ("classic", {"two_sample": 0.9}, "tells classic from real in only 90.0 %"),
+    ],
+)
+def test_doubtful_figures_are_warned_of(card, column, changed, said):
+    card[column] = rows(**changed)
+    assert any(said in warning for warning in warnings_of(card))
+    assert said in markdown_from_card(card)
+
+
+def test_a_quick_card_says_so_and_leaves_no_gaps(card):
+    for column in ("generated", "real", "classic"):
+        card[column] = {row: card[column][row] for row in protocol.ROWS_QUICK}
+    card.update(quick=True, classic=None)
+    text = markdown_from_card(card)
+    assert "quick" in text
+    assert "closest.png" not in text
+    assert TWO_SAMPLE.title not in text
+
+
+def test_other_generators_are_lines_of_one_table(card):
+    other = {**card, "subject": {"name": "Someone's", "sha256": "ef" * 32}, "generated": rows(fid=99)}
+    lines = markdown_from_card(card, [other]).splitlines()
+    line = next(line for line in lines if line.startswith("| Someone's |"))
+    assert "99.000" in line
+    assert "(-0.50)" in line
+
+
+@pytest.fixture
+def repository(tmp_path, card, save_weights):
+    """A repository whose card, README and weights agree."""
+    save_weights(seed=0, folder=tmp_path)
+    classic = save_weights(seed=1)
+    shutil.copy(classic, tmp_path / "classic.pth")
+    card["subject"]["sha256"] = digest_of_file(tmp_path / "generator.pth")
+    card["classic_sha256"] = digest_of_file(tmp_path / "classic.pth")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "quality.json").write_text(json.dumps(card))
+    (tmp_path / "README.md").write_text("above\n<!-- quality:begin -->\nold\n<!-- quality:end -->\nbelow\n")
+    for path, text in published_files(tmp_path).items():
+        write_whole(path, text.encode())
+    return tmp_path
+
+
+def test_publishing_writes_between_the_marks_only(repository, card):
+    readme = (repository / "README.md").read_text()
+    assert readme == f"above\n<!-- quality:begin -->\n{readme_table(card)}\n<!-- quality:end -->\nbelow\n"
+    assert stale(repository) == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quality.md"])
+def test_a_number_changed_by_hand_is_noticed(repository, name):
+    path = repository / name
+    path.write_text(path.read_text().replace("99.00", "99.90"))
+    assert [name.split("/")[-1] in found for found in stale(repository)] == [True]
+
+
+@pytest.mark.parametrize("name", ["generator.pth", "classic.pth"])
+def test_other_weights_than_were_measured_are_noticed(repository, save_weights, name):
+    shutil.copy(save_weights(seed=2), repository / name)
+    assert [name in found for found in stale(repository)] == [True]
+
+
+def test_a_readme_without_marks_is_a_sentence(repository):
+    (repository / "README.md").write_text("nothing")
+    with pytest.raises(EvaluationError, match="quality:begin"):
+        stale(repository)
+
+
+def test_this_repository_agrees_with_its_card():
+    assert stale(REPOSITORY) == []
+
+
+def test_the_published_card_is_the_full_one_by_the_judge_in_the_package():
+    card = json.loads((REPOSITORY / "docs" / "quality.json").read_text())
+    assert (card["against"], card["quick"], card["ruler"]) == ("test", False, protocol.VERSION)
+    assert card["reader_sha256"] == digest_of_classifier(judge())
+    assert card["real"]["asked_own"][0]["share"] >= protocol.JUDGE_MIN_ACCURACY

@@ -1,0 +1,32 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from digit_generator.evaluation.ocr import log_probability_of_one, ocr_log_probabilities
+
+
+def test_likelihood_of_one_symbol_is_the_sum_over_all_paths():
+    rng = np.random.RandomState(0)
+    probabilities = rng.dirichlet([1, 1, 1], size=(2, 5))  # blank and two symbols at five places
+    expected = np.zeros((2, 2))
+    for path in product(range(3), repeat=5):
+        merged = [s for i, s in enumerate(path) if i == 0 or s != path[i - 1]]
+        text = [s for s in merged if s != 0]
+        if len(text) == 1:
+            expected[:, text[0] - 1] += np.prod([probabilities[:, t, s] for t, s in enumerate(path)], axis=0)
+    assert np.exp(log_probability_of_one(probabilities)) == pytest.approx(expected)
+
+
+def test_certain_places_are_no_trouble():
+    sure = np.zeros((1, 3, 3))
+    sure[0, [0, 1, 2], [0, 2, 0]] = 1  # blank, second symbol, blank
+    assert np.exp(log_probability_of_one(sure)).tolist() == [[0, 1]]
+
+
+def test_reads_digits_one_by_one_and_together(draw):
+    digits = draw(60, 5)
+    log = ocr_log_probabilities(digits.pixels)
+    assert (log.argmax(axis=1) == digits.labels).mean() > 0.9
+    alone = ocr_log_probabilities(digits.pixels[7:8])
+    assert alone[0] == pytest.approx(log[7], abs=1e-2)

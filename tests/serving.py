@@ -1,0 +1,91 @@
+"""A copy of the page on a free port, and Chromium to look at it, for the browser tests and the benchmark."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+START_TIMEOUT = 60  # seconds
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Streamlit server that is running."""
+
+    url: str
+    pid: int
+
+
+def copy_page(folder: Path) -> Path:
+    """The files that the page consists of, without a model, in `folder`."""
+    for name in (".streamlit", "digit_generator"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("app.py", "app.css"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@contextmanager
+def serve(folder: Path, script: str = "app.py") -> Iterator[Server]:
+    """`streamlit run script` in `folder`, as `make run` starts it, until the block is left."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", script]
+            + [f"--server.{name}={value}" for name, value in options.items()],
+            cwd=folder,
+            env={**os.environ, "HOME": str(folder)},  # no settings but those of the page
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until_healthy(url, process, folder / "server.log")
+        yield Server(url, process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"Streamlit did not start within {START_TIMEOUT} seconds:\n{log.read_text()}")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Chromium without a window, until the block is left. FileNotFoundError where there is none."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not path or not shutil.which(path):
+        raise FileNotFoundError(
+            f"Chromium was not found ({path or ', '.join(NAMES)}): install Debian's package chromium, "
+            "or set CHROMIUM to the path of a Chromium or Chrome"
+        )
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--force-color-profile=srgb"]
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments + quiet)
+        yield browser
+        browser.close()

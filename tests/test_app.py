@@ -1,0 +1,208 @@
+"""The page's logic, without a browser: what is drawn, when it changes, and what is said about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
+
+from digit_generator import DigitGenerator, weights
+
+APP = Path(__file__).parents[1] / "app.py"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the page looks for generator.pth in this test: a folder of its own, with none in it at first."""
+    path = tmp_path / "generator.pth"
+    find_weights = weights.find_weights
+    monkeypatch.setattr(weights, "find_weights", lambda: find_weights(path))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # the page sets it; no other test is to inherit that
+    st.cache_resource.clear()
+    return path
+
+
+@pytest.fixture
+def ours(place: Path, weights_file: Path) -> Path:
+    """As `place`, with weights there that the generator.json beside them vouches for."""
+    shutil.copy(weights_file, place)
+    vouch_for(place)
+    return place
+
+
+def vouch_for(path: Path) -> None:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps({"weights_sha256": digest}))
+
+
+def visit() -> AppTest:
+    """The page as a new visitor opens it."""
+    return checked(AppTest.from_file(APP, default_timeout=30).run())
+
+
+def pick(page: AppTest, digit: int) -> AppTest:
+    return checked(page.segmented_control(key="digit").select(digit).run())
+
+
+def generate(page: AppTest) -> AppTest:
+    return checked(page.button(key="generate").click().run())
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception
+    assert [len(images(row)) for row in page.get("image")] == [5, 5], "enlarged and at the original size"
+    return page
+
+
+def images(row: Element) -> list[Any]:
+    return list(row.proto.imgs)
+
+
+def captions(page: AppTest) -> list[str]:
+    return [image.caption for image in images(page.get("image")[0])]
+
+
+def seeds(page: AppTest) -> list[int]:
+    return [int(caption.split()[-1]) for caption in captions(page)]
+
+
+def texts(page: AppTest) -> str:
+    """All that is said in words, in one string."""
+    return "\n".join(
+        element.value for element in (*page.title, *page.header, *page.caption, *page.markdown, *page.warning)
+    )
+
+
+def test_the_first_five_come_without_a_click(ours: Path) -> None:
+    page = visit()
+    assert page.segmented_control(key="digit").options == [str(digit) for digit in range(10)]
+    assert page.segmented_control(key="digit").value == 7
+    assert page.header[0].value == "Five drawings of 7"
+    assert captions(page) == [f"seed {seed}" for seed in range(5)]
+    assert not page.warning
+
+
+def test_each_press_draws_five_new_ones(ours: Path) -> None:
+    page = visit()
+    first = seeds(page)
+    second = seeds(generate(page))
+    third = seeds(generate(page))
+    assert len({*first, *second, *third}) == 15
+
+
+def test_the_digit_is_drawn_when_the_button_is_pressed_and_not_before(ours: Path) -> None:
+    page = visit()
+    drawn = seeds(generate(page))
+    pick(page, 3)
+    assert page.header[0].value == "Five drawings of 7"
+    assert seeds(page) == drawn, "picking a digit must not take the pictures away"
+    generate(page)
+    assert page.header[0].value == "Five drawings of 3"
+    assert seeds(page) != drawn
+
+
+def test_one_visitor_sees_nothing_of_another(ours: Path) -> None:
+    one, other = visit(), visit()
+    generate(pick(one, 2))
+    other.run()
+    assert other.segmented_control(key="digit").value == 7
+    assert other.header[0].value == "Five drawings of 7"
+    assert seeds(other) == [0, 1, 2, 3, 4]
+    assert seeds(visit()) == [0, 1, 2, 3, 4]
+
+
+def test_the_command_on_the_page_names_what_is_drawn(ours: Path) -> None:
+    page = generate(pick(visit(), 4))
+    command = f"python -m digit_generator generate 4 --count 5 --seed {seeds(page)[0]}"
+    assert seeds(page) == list(range(seeds(page)[0], seeds(page)[0] + 5)), "--count 5 takes seeds in a row"
+    assert f"`{DigitGenerator.load(ours).digest[:8]}`: `{command}`" in texts(page)
+
+
+def test_the_model_is_loaded_once_for_all_and_again_when_its_file_changes(
+    ours: Path, save_weights: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    load = DigitGenerator.load
+    monkeypatch.setattr(DigitGenerator, "load", lambda path: loaded.append(path) or load(path))
+    page, digest = visit(), load(ours).digest[:8]
+    generate(page)
+    visit()
+    assert len(loaded) == 1
+    save_weights(seed=1, folder=ours.parent)
+    assert digest not in texts(visit()), "the old weights are still drawn with"
+    assert "your own weights" in texts(visit()), "generator.json vouches for the old weights only"
+    assert len(loaded) == 2
+    vouch_for(ours)
+    assert "your own weights" not in texts(visit()), "a new generator.json must be read"
+
+
+def test_your_own_weights_are_called_so(ours: Path) -> None:
+    assert "your own weights" not in texts(visit())
+    ours.with_suffix(".json").unlink()
+    page = visit()
+    assert "your own weights" in texts(page)
+    assert not page.warning
+
+
+def test_a_missing_model_gives_marked_placeholders_and_the_way_out(place: Path) -> None:
+    page = visit()
+    (warning,) = page.warning
+    for word in (
+        "placeholders",
+        "`generator.pth`",
+        "2 to 5 MB",
+        "`app.py`",
+        "mnist_gan_training.py",
+        "git checkout",
+    ):
+        assert word in warning.value
+    assert "does not exist" in warning.value
+    assert "neural network draws" not in texts(page), "no network has drawn these"
+    for digit in (7, 0):
+        generate(pick(page, digit))
+        assert all(caption.startswith("placeholder") for caption in captions(page))
+        assert all("placeholder" in image.alt for row in page.get("image") for image in images(row))
+        names = [button.label for button in page.download_button if button.key != "download_all"]
+        assert [f"Download placeholder_digit_{digit}_seed_{seed}.png" for seed in seeds(page)] == names
+        assert "--placeholder`" in texts(page)
+
+
+def test_a_broken_model_says_what_is_wrong_and_is_read_again_once_mended(
+    place: Path, weights_file: Path
+) -> None:
+    place.write_bytes(weights_file.read_bytes()[:100_000])
+    page = visit()
+    with pytest.raises(weights.WeightsError) as refused:
+        weights.arrays_from_file(place)
+    words = page.warning[0].value.replace("\\", "")
+    assert str(refused.value) in words
+    assert all(caption.startswith("placeholder") for caption in captions(page))
+    shutil.copy(weights_file, place)
+    page.run()
+    assert not page.warning, "the failure was remembered"
+    assert captions(page) == [f"seed {seed}" for seed in range(5)]
+
+
+def test_a_file_that_cannot_be_looked_at_is_a_problem_and_not_a_crash(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> Path:
+        raise PermissionError(13, "Permission denied", str(place))
+
+    monkeypatch.setattr(weights, "find_weights", refuse)
+    assert "Permission denied" in visit().warning[0].value.replace("\\", "")
+
+
+def test_what_a_broken_file_says_is_not_taken_for_markdown(place: Path) -> None:
+    """The sentence quotes the file's first bytes: they must not become a picture fetched from elsewhere."""
+    place.write_bytes(b"![](//a.b)")
+    (warning,) = visit().warning
+    assert r"\!\[\]\(\/\/a\.b\)" in warning.value

@@ -1,0 +1,413 @@
+"""The page as a person sees it: in Chromium, on a desktop and on a phone, in light and in dark."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+from serving import ROOT, Server, chromium, copy_page, serve
+
+from digit_generator import DigitGenerator
+
+pytestmark = pytest.mark.browser
+
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 3,
+    "is_mobile": True,
+    "has_touch": True,
+}
+DEVICES = pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+ENLARGED = ".st-key-enlarged img"
+ORIGINAL = ".st-key-original img"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    try:
+        with chromium() as browser:
+            yield browser
+    except FileNotFoundError as error:
+        pytest.exit(str(error), returncode=2)
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory: pytest.TempPathFactory, save_weights: Callable[..., Path]) -> Iterator[Server]:
+    """The page with weights that generator.json vouches for. They are random: every pixel is another grey."""
+    folder = copy_page(tmp_path_factory.mktemp("ours"))
+    weights = save_weights(folder=folder)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    (folder / "generator.json").write_text(json.dumps({"weights_sha256": digest}))
+    with serve(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory, save_weights: Callable[..., Path]) -> Iterator[Server]:
+    """The page with somebody's own weights, in single precision, as many a training script saves them."""
+    folder = copy_page(tmp_path_factory.mktemp("own"))
+    save_weights(dtype="float32", folder=folder)
+    with serve(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The page without a model."""
+    with serve(copy_page(tmp_path_factory.mktemp("missing"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def library(weights_file: Path) -> DigitGenerator:
+    """What the server `ours` draws with: save_weights() is the same every time."""
+    return DigitGenerator.load(weights_file)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """visit(server, device) -> the page as a new visitor opens it, once its pictures are there.
+
+    Whatever a test does, no page may ask another host for anything or complain in the console.
+    """
+    contexts, strangers, complaints = [], [], []
+
+    def open_page(server: Server, device: dict | None = None, **options: object) -> Page:
+        context = browser.new_context(**{**(device or DESKTOP), **options})
+        contexts.append(context)
+        context.on(
+            "request",
+            lambda request: (
+                request.url.startswith((server.url, "data:", "blob:")) or strangers.append(request.url)
+            ),
+        )
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on(
+            "console",
+            lambda message: message.type == "error" and complaints.append(message.text),
+        )
+        page = context.new_page()
+        page.goto(server.url)
+        wait_for_pictures(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not strangers
+    assert not complaints
+
+
+def wait_for_pictures(page: Page) -> None:
+    """Five enlarged pictures and five at their original size are there and decoded."""
+    expect(page.locator(ENLARGED)).to_have_count(5)
+    expect(page.locator(ORIGINAL)).to_have_count(5)
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_function(
+        "selectors => [...document.querySelectorAll(selectors)].every(image => image.complete)",
+        arg=f"{ENLARGED}, {ORIGINAL}",
+    )
+    for image in page.locator(f"{ENLARGED}, {ORIGINAL}").all():
+        assert image.evaluate("image => image.naturalWidth") == 28
+
+
+def generate(page: Page) -> None:
+    """Press the button and wait until other pictures are there."""
+    before = captions(page)
+    page.get_by_role("button", name="Generate 5 Images").click()
+    expect(page.locator("[data-testid=stImageCaption]").first).not_to_have_text(before[0])
+    wait_for_pictures(page)
+
+
+def captions(page: Page) -> list[str]:
+    return page.locator("[data-testid=stImageCaption]").all_inner_texts()
+
+
+def seeds(page: Page) -> list[int]:
+    return [int(caption.split()[-1]) for caption in captions(page)]
+
+
+def pixels(image: Locator) -> np.ndarray:
+    """What an <img> holds: its source fetched again and decoded, uint8 [28, 28]."""
+    response = image.page.request.get(image.get_attribute("src"))
+    assert response.headers["content-type"] == "image/png"
+    return np.asarray(Image.open(io.BytesIO(response.body())))
+
+
+def download(page: Page, button: Locator) -> tuple[str, bytes]:
+    with page.expect_download() as started:
+        button.click()
+    return started.value.suggested_filename, started.value.path().read_bytes()
+
+
+@DEVICES
+def test_five_pictures_in_one_row_enlarged_and_at_their_original_size(
+    visit: Callable[..., Page], ours: Server, device: dict
+) -> None:
+    page = visit(ours, device)
+    assert captions(page) == [f"seed {seed}" for seed in range(5)]
+    enlarged = [image.bounding_box() for image in page.locator(ENLARGED).all()]
+    original = [image.bounding_box() for image in page.locator(ORIGINAL).all()]
+    width = device["viewport"]["width"]
+    for row in (enlarged, original):
+        assert len({box["y"] for box in row}) == 1, "not in one row"
+        assert all(left["x"] + left["width"] < right["x"] for left, right in pairwise(row))
+        assert row[0]["x"] >= 0
+        assert row[-1]["x"] + row[-1]["width"] <= width
+    assert {(box["width"], box["height"]) for box in original} == {(28, 28)}
+    (size,) = {(round(box["width"], 1), round(box["height"], 1)) for box in enlarged}
+    assert size == ((196, 196) if device is DESKTOP else (65.3, 65.3))
+    assert_nothing_to_scroll_sideways(page)
+
+
+@pytest.mark.parametrize("width", [320, 360, 600, 768, 1024, 1920])
+def test_five_in_one_row_at_every_width(visit: Callable[..., Page], ours: Server, width: int) -> None:
+    page = visit(ours, viewport={"width": width, "height": 800})
+    boxes = [image.bounding_box() for image in page.locator(ENLARGED).all()]
+    assert len({box["y"] for box in boxes}) == 1
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= width
+    assert_nothing_to_scroll_sideways(page)
+
+
+def assert_nothing_to_scroll_sideways(page: Page) -> None:
+    for selector in ("html", "[data-testid=stMain]"):
+        assert page.locator(selector).evaluate("element => element.scrollWidth == element.clientWidth")
+
+
+@DEVICES
+def test_pictures_are_what_the_library_draws_for_their_captions(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device)
+    for digit in (7, 0, 9):
+        page.get_by_role("radio", name=str(digit)).click()
+        generate(page)
+        expect(page.get_by_role("heading", name=f"Five drawings of {digit}")).to_be_visible()
+        drawn = library.digits(digit, seeds(page))
+        for selector in (ENLARGED, ORIGINAL):
+            seen = [pixels(image) for image in page.locator(selector).all()]
+            np.testing.assert_array_equal(seen, drawn)
+
+
+def test_every_pixel_is_shown_as_a_sharp_square(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator
+) -> None:
+    """The screen itself, not the file: no smoothing, no rounding to squares of unequal size."""
+    page = visit(ours)
+    drawn = library.digits(7, range(5))
+    for selector, scale in ((ENLARGED, 7), (ORIGINAL, 1)):
+        for image, expected in zip(page.locator(selector).all(), drawn, strict=True):
+            box = {side: round(length) for side, length in image.bounding_box().items()}
+            screen = Image.open(io.BytesIO(page.screenshot(clip=box))).convert("L")
+            squares = expected.repeat(scale, axis=0).repeat(scale, axis=1)
+            corner = slice(2, -2)  # the corners are rounded
+            np.testing.assert_array_equal(np.asarray(screen)[corner, corner], squares[corner, corner])
+
+
+def test_again_gives_five_others(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours)
+    seen = seeds(page)
+    for _ in range(3):
+        generate(page)
+        seen += seeds(page)
+    assert len(set(seen)) == 20
+
+
+@DEVICES
+def test_pictures_survive_every_other_click(visit: Callable[..., Page], ours: Server, device: dict) -> None:
+    page = visit(ours, device)
+    generate(page)
+    sources = [image.get_attribute("src") for image in page.locator(ENLARGED).all()]
+    for digit in range(10):
+        page.get_by_role("radio", name=str(digit)).click()
+        expect(page.get_by_role("radio", name=str(digit))).to_be_checked()
+    page.get_by_text("How it works").click()
+    expect(page.get_by_text("has never seen a real digit")).to_be_visible()
+    for button in page.get_by_role("button", name="Download").all():
+        download(page, button)
+    wait_for_pictures(page)
+    assert [image.get_attribute("src") for image in page.locator(ENLARGED).all()] == sources
+    expect(page.get_by_role("heading", name="Five drawings of 7")).to_be_visible()
+
+
+@DEVICES
+def test_downloads_are_what_the_command_on_the_page_draws(
+    visit: Callable[..., Page], ours: Server, weights_file: Path, tmp_path: Path, device: dict
+) -> None:
+    page = visit(ours, device)
+    page.get_by_role("radio", name="2").click()
+    generate(page)
+    _, command = page.locator("[data-testid=stCaptionContainer] code").all_inner_texts()
+    program, *arguments = command.split()
+    assert program == "python"
+    subprocess.run(
+        [sys.executable, *arguments, "--out", tmp_path, "--weights", weights_file],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    drawn = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(drawn) == sorted(f"digit_2_seed_{seed}.png" for seed in seeds(page))
+
+    single = dict(
+        download(page, button) for button in page.get_by_role("button", name="Download digit_").all()
+    )
+    assert single == drawn
+    name, archive = download(page, page.get_by_role("button", name="Download all five"))
+    assert name == f"digit_2_seeds_{seeds(page)[0]}-{seeds(page)[-1]}.zip"
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert {name: opened.read(name) for name in opened.namelist()} == drawn
+
+
+@DEVICES
+def test_a_missing_model_is_said_everywhere(
+    visit: Callable[..., Page], missing: Server, device: dict
+) -> None:
+    page = visit(missing, device)
+    banner = page.get_by_role("alert")
+    for words in (
+        "These digits are placeholders",
+        "generator.pth",
+        "2 to 5 MB",
+        "python mnist_gan_training.py",
+    ):
+        expect(banner).to_contain_text(words)
+    for digit in (7, 4):
+        page.get_by_role("radio", name=str(digit)).click()
+        generate(page)
+        assert all(re.fullmatch(r"placeholder\s+seed \d+", caption) for caption in captions(page))
+        for image in page.locator(f"{ENLARGED}, {ORIGINAL}").all():
+            assert "placeholder" in image.get_attribute("alt")
+    files = dict(download(page, button) for button in page.get_by_role("button", name="Download").all())
+    assert len(files) == 6
+    assert all(name.startswith("placeholder_digit_4_seed") for name in files)
+    (archive,) = (data for name, data in files.items() if name.endswith(".zip"))
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert {name: opened.read(name) for name in opened.namelist()}.items() <= files.items()
+    assert_nothing_to_scroll_sideways(page)
+
+
+def test_your_own_weights_are_called_so(visit: Callable[..., Page], own: Server, ours: Server) -> None:
+    page = visit(own)
+    expect(page.get_by_text("your own weights")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page = visit(ours)
+    expect(page.get_by_text("your own weights")).to_have_count(0)
+
+
+def test_two_visitors_do_not_see_one_another(visit: Callable[..., Page], ours: Server) -> None:
+    one, other = visit(ours), visit(ours)
+    one.get_by_role("radio", name="1").click()
+    generate(one)
+    generate(other)
+    assert not set(seeds(one)) & set(seeds(other))
+    expect(other.get_by_role("radio", name="7")).to_be_checked()
+    expect(other.get_by_role("heading", name="Five drawings of 7")).to_be_visible()
+    assert seeds(visit(ours)) == [0, 1, 2, 3, 4]
+
+
+def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours)
+
+    def focused(key: str) -> Locator:
+        page.keyboard.press(key)
+        element = page.locator(":focus")
+        assert element.evaluate("element => getComputedStyle(element).outlineStyle") == "solid", (
+            "focus unseen"
+        )
+        return element
+
+    page.get_by_role("heading", name="Handwritten").click()
+    expect(focused("Tab")).to_have_role("radio")  # the ten are one stop, as in every group of radio buttons
+    for digit in range(1, 9):
+        expect(focused("ArrowRight")).to_have_accessible_name(str(digit))
+    page.keyboard.press("Space")
+    expect(page.get_by_role("radio", name="8")).to_be_checked()
+    expect(focused("Tab")).to_have_accessible_name("Generate 5 Images")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Five drawings of 8")).to_be_visible()
+    wait_for_pictures(page)
+    expect(focused("Tab")).to_have_accessible_name("Download all five")
+    for seed in seeds(page):
+        expect(focused("Tab")).to_have_accessible_name(f"Download digit_8_seed_{seed}.png")
+    expect(focused("Tab")).to_contain_text("How it works")
+
+
+def test_everything_has_a_name_for_a_screen_reader(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours)
+    expect(page.get_by_role("radiogroup", name="Digit").get_by_role("radio")).to_have_count(10)
+    expect(page.get_by_role("img", name="handwritten-style 7", exact=True)).to_have_count(5)
+    expect(page.get_by_role("img", name="handwritten-style 7, original size")).to_have_count(5)
+    levels = page.get_by_role("heading").evaluate_all("headings => headings.map(heading => heading.tagName)")
+    assert levels == ["H1", "H2"]
+
+
+@DEVICES
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_in_dark(
+    visit: Callable[..., Page], ours: Server, missing: Server, device: dict, scheme: str
+) -> None:
+    """A contrast of at least 4.5, WCAG 2.2's level AA."""
+    page = visit(ours, device, color_scheme=scheme)
+    background = luminance(page.locator(".stApp").evaluate("app => getComputedStyle(app).backgroundColor"))
+    assert background > 0.9 if scheme == "light" else background < 0.02
+    assert_contrast(page, "h1, h2, .stMainBlockContainer p, .stMainBlockContainer code, [role=radio] p")
+    assert_contrast(
+        visit(missing, device, color_scheme=scheme), "[role=alert] p, [role=alert] code, .stBadge"
+    )
+
+
+def assert_contrast(page: Page, selector: str) -> None:
+    for element in page.locator(selector).all():
+        colours = element.evaluate(
+            """element => {
+                const style = getComputedStyle(element)
+                let behind = element, opacity = 1
+                while (/rgba\\(.* 0\\)|transparent/.test(getComputedStyle(behind).backgroundColor))
+                    behind = behind.parentElement
+                for (let each = element; each; each = each.parentElement)
+                    opacity *= getComputedStyle(each).opacity
+                return {text: style.color, back: getComputedStyle(behind).backgroundColor, opacity}
+            }"""
+        )
+        assert colours["opacity"] == 1, element.inner_text()
+        light, dark = sorted((luminance(colours["text"]), luminance(colours["back"])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (element.inner_text(), colours)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, 0...1, of "rgb(r, g, b)", as WCAG 2.2 defines it."""
+    *channels, opacity = [float(number) for number in re.findall(r"[\d.]+", colour)] + (
+        [1.0] if colour.startswith("rgb(") else []
+    )
+    assert opacity == 1, f"{colour} lets what is behind shine through"
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(channels) / 255]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def test_the_page_of_this_repository_draws_with_its_own_model(
+    visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    folder = copy_page(tmp_path)
+    for name in ("generator.pth", "generator.json"):
+        shutil.copy(ROOT / name, folder)
+    with serve(folder) as server:
+        page = visit(server)
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(page.get_by_text("your own weights")).to_have_count(0)
+        drawn = DigitGenerator.load(ROOT / "generator.pth").digits(7, range(5))
+        np.testing.assert_array_equal([pixels(image) for image in page.locator(ENLARGED).all()], drawn)

@@ -1,0 +1,319 @@
+"""The command line writes what it says, and tells mistakes in one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digit_generator import DigitGenerator, __version__, cli
+from digit_generator.placeholder import PlaceholderGenerator
+from digit_generator.weights import arrays_from_file
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def draw(weights_file: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """draw(arguments) -> exit code, stdout, stderr of `generate` with the tests' weights."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(["generate", "--weights", str(weights_file), *arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_five_digits_are_written_and_listed(
+    draw: Callable[..., tuple[int, str, str]], generator: DigitGenerator
+) -> None:
+    code, out, _ = draw("7")
+    assert code == 0
+    assert out.splitlines() == [f"digits/digit_7_seed_{seed}.png" for seed in range(5)]
+    assert sorted(path.name for path in Path("digits").iterdir()) == [
+        f"digit_7_seed_{s}.png" for s in range(5)
+    ]
+    for seed, expected in enumerate(generator.digits(7, range(5))):
+        np.testing.assert_array_equal(pixels_of(Path(f"digits/digit_7_seed_{seed}.png")), expected)
+
+
+def test_count_seed_scale_and_out(
+    draw: Callable[..., tuple[int, str, str]], generator: DigitGenerator
+) -> None:
+    code, out, _ = draw("3", "--count", "2", "--seed", "4294967294", "--scale", "3", "--out", "a/b")
+    assert code == 0
+    assert out.splitlines() == ["a/b/digit_3_seed_4294967294.png", "a/b/digit_3_seed_4294967295.png"]
+    expected = generator.digits(3, [4294967295])[0]
+    picture = pixels_of(Path("a/b/digit_3_seed_4294967295.png"))
+    assert picture.shape == (84, 84)
+    np.testing.assert_array_equal(picture[1::3, 1::3], expected)
+
+
+def test_a_sheet_is_one_picture(draw: Callable[..., tuple[int, str, str]], generator: DigitGenerator) -> None:
+    code, out, _ = draw("8", "--count", "23", "--seed", "5", "--sheet", "--out", ".")
+    assert (code, out) == (0, "digit_8_seeds_5-27.png\n")
+    picture = pixels_of(Path("digit_8_seeds_5-27.png"))
+    assert picture.shape == (88, 298)
+    np.testing.assert_array_equal(picture[60:, 60:88], generator.digits(8, [27])[0])
+
+
+def test_the_same_command_writes_the_same_bytes(draw: Callable[..., tuple[int, str, str]]) -> None:
+    draw("1", "--out", "a")
+    draw("1", "--out", "b", "--count", "3")
+    for path in Path("b").iterdir():
+        assert path.read_bytes() == Path("a", path.name).read_bytes()
+
+
+def test_placeholders_are_marked_and_need_no_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["generate", "7", "--placeholder", "--count", "2", "--out", "."]) == 0
+    assert cli.run(["generate", "7", "--placeholder", "--sheet", "--out", "."]) == 0
+    out, err = capsys.readouterr()
+    names = [
+        "placeholder_digit_7_seed_0.png",
+        "placeholder_digit_7_seed_1.png",
+        "placeholder_digit_7_seeds_0-4.png",
+    ]
+    assert out.splitlines() == names
+    assert "These are placeholder digits, drawn by rule: no model made them." in err
+    np.testing.assert_array_equal(pixels_of(Path(names[1])), PlaceholderGenerator().digits(7, [1])[0])
+
+
+def test_own_weights_are_called_your_own(
+    draw: Callable[..., tuple[int, str, str]], weights_file: Path
+) -> None:
+    assert draw("7")[2] == f"Drawn by your own weights, {weights_file}.\n"
+
+
+def test_our_weights_are_not_called_your_own(
+    weights_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = DigitGenerator(arrays_from_file(weights_file), path=weights_file, provenance={"seed": 0})
+    monkeypatch.setattr(DigitGenerator, "load", lambda path: ours)
+    assert cli.run(["generate", "7"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", "Missing argument 'DIGIT'"),
+        ("10", "'10' is not a whole number from 0 to 9"),
+        ("-1", "No such option"),
+        ("seven", "'seven' is not a whole number from 0 to 9"),
+        ("7.0", "'7.0' is not a whole number from 0 to 9"),
+        ("7 8", "unexpected extra argument"),
+        ("7 --count 0", "'0' is not a whole number from 1 to 10000"),
+        ("7 --count -5", "'-5' is not a whole number from 1 to 10000"),
+        ("7 --count 10001", "'10001' is not a whole number from 1 to 10000"),
+        ("7 --count many", "'many' is not a whole number"),
+        (f"7 --count {'9' * 5000}", "is not a whole number"),
+        ("7 --seed -1", "'-1' is not a whole number from 0 to 4294967295"),
+        ("7 --seed 4294967296", "'4294967296' is not a whole number from 0 to 4294967295"),
+        (
+            "7 --seed 4294967292",
+            "--seed 4294967292 with --count 5 ends at seed 4294967296: seeds go up to 4294967295.",
+        ),
+        ("7 --scale 0", "'0' is not a whole number from 1 to 64"),
+        ("7 --scale 65", "'65' is not a whole number from 1 to 64"),
+        (
+            "7 --sheet --count 100 --scale 64",
+            "more than 64 million: draw fewer digits or choose a smaller scale.",
+        ),
+        ("7 --placeholder", "--placeholder draws without weights: leave out either it or --weights."),
+        ("7 --frobnicate", "No such option"),
+        ("7 --out", "Option '--out' requires an argument"),
+        ("7 --out file", "file is a file: --out takes the name of a folder."),
+        (
+            "7 --out file/inside",
+            "file/inside/digit_7_seed_0.png cannot be written (Not a directory): choose another",
+        ),
+        (
+            "7 --out taken",
+            "taken/digit_7_seed_0.png cannot be written (Is a directory): choose another folder",
+        ),
+        (f"7 --out {'x' * 300}", "cannot be written (File name too long)"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    draw: Callable[..., tuple[int, str, str]], arguments: str, words: str
+) -> None:
+    Path("file").touch()
+    Path("taken/digit_7_seed_0.png").mkdir(parents=True)
+    code, out, err = draw(*arguments.split())
+    assert (code, out) == (2, "")
+    *notes, sentence = err.splitlines()
+    assert sentence.startswith("Error: ")
+    assert words in sentence
+    assert sentence.endswith(".")
+    assert all(note.startswith("Drawn by your own weights") for note in notes)
+    assert [*Path().rglob("*.png")] == [Path("taken/digit_7_seed_0.png")]
+
+
+def test_an_unknown_command_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["draw", "7"]) == 2
+    assert (
+        capsys.readouterr().err == "Error: No such command 'draw'. See `python -m digit_generator --help`.\n"
+    )
+
+
+WAYS_OUT = (
+    "train new weights with `python mnist_gan_training.py`, name a file with --weights FILE,"
+    " or draw stand-ins with --placeholder."
+)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing of use"])
+def test_missing_or_broken_weights_are_told_with_the_ways_out(
+    capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    if content is not None:
+        Path("mine.pth").write_bytes(content)
+    assert cli.run(["generate", "7", "--weights", "mine.pth"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"Error: mine\.pth [^\n]*" + re.escape(WAYS_OUT) + "\n", err)
+    assert not Path("digits").exists()
+
+
+def test_weights_that_are_nowhere_are_told_with_the_ways_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("digit_generator.weights.__file__", str(tmp_path / "digit_generator" / "weights.py"))
+    assert cli.run(["generate", "7"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(
+        f"Error: generator.pth is neither in {tmp_path} nor in {tmp_path}/digit_generator: expected"
+    )
+    assert err.endswith(WAYS_OUT + "\n")
+
+
+# Around it
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"digit-generator {__version__}\n"
+    assert cli.run([]) == cli.run(["-h"]) == 0
+    twice = capsys.readouterr().out
+    assert twice[: len(twice) // 2] * 2 == twice
+    assert cli.run(["generate", "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in ("--count", "--seed", "--out", "--weights", "--scale", "--sheet", "--placeholder"):
+        assert option in text
+
+
+def test_the_examples_in_the_help_do_what_they_say(
+    weights_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = DigitGenerator(arrays_from_file(weights_file), path=weights_file)
+    monkeypatch.setattr(DigitGenerator, "load", lambda path: ours)
+    examples = re.findall(r"python -m digit_generator (.+)\n +(.*)", cli.generate.help or "")
+    assert len(examples) == 4
+    for command, promise in examples:
+        assert cli.run(command.split()) == 0
+        written = capsys.readouterr().out.splitlines()
+        for path in re.findall(r"\S+\.png", promise):
+            assert path in written
+        for size in re.findall(r"(\d+)x\1", promise):
+            assert pixels_of(Path(written[0])).shape == (int(size), int(size))
+
+
+def command(*arguments: str, **options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "digit_generator", *arguments],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def test_python_m_runs_it(weights_file: Path) -> None:
+    process = command("generate", "7", "--count", "1", "--weights", str(weights_file))
+    assert process.communicate() == (
+        "digits/digit_7_seed_0.png\n",
+        f"Drawn by your own weights, {weights_file}.\n",
+    )
+    assert process.returncode == 0
+    process = command("generate", "77")
+    assert "'77' is not a whole number" in process.communicate()[1]
+    assert process.returncode == 2
+
+
+def test_ctrl_c_stops_it_without_a_traceback(tmp_path: Path) -> None:
+    process = command("generate", "7", "--placeholder", "--count", "3000", "--out", "many", "--scale", "9")
+    while not Path("many").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in err
+    assert all(path.name.endswith(".png") for path in Path("many").iterdir())
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    with command("generate", "7", "--placeholder", "--count", "3000") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode != 0
+
+
+def test_a_full_stdout_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "digit_generator", "generate", "7", "--placeholder"],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert process.returncode == 2
+    assert "Error: standard output cannot be written (No space left on device)." in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_one_blas_thread_is_chosen_before_numpy() -> None:
+    script = (
+        "import os, sys; import digit_generator.__main__ as m; import threading;"
+        "sys.argv = ['x', '--version'];"
+        "\ntry: m.main()\nexcept SystemExit: print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    for chosen, expected in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")):
+        environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+        result = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**environment, **chosen, "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert result.stdout.splitlines()[-1] == expected
