@@ -704,7 +704,7 @@ def run(options: argparse.Namespace) -> None:
             "seconds": round(sum(row["seconds"] for row in history)),
             "device": device_name(device),
             "threads": torch.get_num_threads(),
-            "data_sha256": DATA_SHA256,
+            "data_sha256": {name: DATA_SHA256[name] for name in (TRAIN_IMAGES, TRAIN_LABELS)},
             "versions": {
                 "python": platform.python_version(),
                 "torch": torch.__version__,

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, sync_playwright
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT = 60  # seconds
@@ -77,6 +79,8 @@ def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) ->
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Chromium without a window, until the block is left. FileNotFoundError where there is none."""
+    from playwright.sync_api import sync_playwright
+
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path or not shutil.which(path):
         raise FileNotFoundError(

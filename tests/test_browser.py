@@ -13,14 +13,17 @@ import zipfile
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
 from serving import ROOT, Server, chromium, copy_page, serve
 
 from digit_generator import DigitGenerator
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, LocatorAssertions, Page
 
 pytestmark = pytest.mark.browser
 
@@ -34,6 +37,13 @@ PHONE = {
 DEVICES = pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
 ENLARGED = ".st-key-enlarged img"
 ORIGINAL = ".st-key-original img"
+
+
+def expect(locator: Locator) -> LocatorAssertions:
+    """Playwright's, imported when it is used: `make test` collects this file and does without Playwright."""
+    from playwright.sync_api import expect
+
+    return expect(locator)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +79,16 @@ def own(tmp_path_factory: pytest.TempPathFactory, save_weights: Callable[..., Pa
 def missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The page without a model."""
     with serve(copy_page(tmp_path_factory.mktemp("missing"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The page as it is in this repository."""
+    folder = copy_page(tmp_path_factory.mktemp("shipped"))
+    for name in ("generator.pth", "generator.json"):
+        shutil.copy(ROOT / name, folder)
+    with serve(folder) as server:
         yield server
 
 
@@ -400,14 +420,10 @@ def luminance(colour: str) -> float:
 
 
 def test_the_page_of_this_repository_draws_with_its_own_model(
-    visit: Callable[..., Page], tmp_path: Path
+    visit: Callable[..., Page], shipped: Server
 ) -> None:
-    folder = copy_page(tmp_path)
-    for name in ("generator.pth", "generator.json"):
-        shutil.copy(ROOT / name, folder)
-    with serve(folder) as server:
-        page = visit(server)
-        expect(page.get_by_role("alert")).to_have_count(0)
-        expect(page.get_by_text("your own weights")).to_have_count(0)
-        drawn = DigitGenerator.load(ROOT / "generator.pth").digits(7, range(5))
-        np.testing.assert_array_equal([pixels(image) for image in page.locator(ENLARGED).all()], drawn)
+    page = visit(shipped)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_text("your own weights")).to_have_count(0)
+    drawn = DigitGenerator.load(ROOT / "generator.pth").digits(7, range(5))
+    np.testing.assert_array_equal([pixels(image) for image in page.locator(ENLARGED).all()], drawn)

@@ -373,6 +373,7 @@ RAW_PICKLES = {
     "nothing on the stack": b"\x85.",
     "an unknown memo": b"h\x07.",
     "no end": b"}",
+    "a number cut short": b"G\x7f",
     "no pickle": b"\xff\x00",
     "empty": b"",
     "text that is not UTF-8": b"X\x01\x00\x00\x00\xff.",
@@ -386,6 +387,16 @@ def test_strange_opcodes_are_refused_and_not_run(half_bytes: bytes, tmp_path: Pa
     assert not marker.exists()
     assert "antigravity" not in sys.modules
     assert torch._utils._rebuild_tensor_v2.__defaults__ == (None,)
+
+
+def test_attributes_are_taken_for_a_state_dict_only(half_bytes: bytes) -> None:
+    for name in ("changing a function", "changing OrderedDict"):
+        assert "unreadable data.pkl" in refusal(with_pickle(half_bytes, RAW_PICKLES[name]))
+
+
+def test_a_long_description_is_not_read(half_bytes: bytes) -> None:
+    pickled = members_of(half_bytes)["generator/data.pkl"]
+    assert "with 262145 bytes of data.pkl" in refusal(with_pickle(half_bytes, pickled.ljust(2**18 + 1)))
 
 
 DOUBLING = b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (n, n, n + 1) for n in range(200))  # 2^200 leaves

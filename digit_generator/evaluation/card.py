@@ -96,7 +96,9 @@ LEARNER_TEN = replace(
     _percent("The same with ten times as many synthetic images", "train_on_ten_times", "accuracy"),
     real_row=LEARNER.row,
 )
-TWO_SAMPLE = _percent("Told from real by a fresh network (50 % = cannot)", "two_sample", "accuracy", digits=1)
+TWO_SAMPLE = _percent(
+    "Told from real by a fresh network (50 % = cannot)", "two_sample", "equal", "accuracy", digits=1
+)
 COPYING = _percent("Nearer to a training than to a held-out image", "copying", "share", digits=1)
 PIXEL_SPREAD = Measure("Spread of pixels within a digit, over real", "diversity", ("pixel_spread", "mean"))
 FEATURE_SPREAD = Measure(
@@ -113,6 +115,7 @@ FULL_SIZE = (
         Measure(f"{name.capitalize()} at full size", "neighbours", ("full", name))
         for name in ("precision", "recall", "density", "coverage")
     ),
+    _percent("Told from real at full size", "two_sample", "full", "accuracy", digits=1),
 )
 EQUAL_SIZE = (FID, KID, PRECISION, RECALL, DENSITY, COVERAGE)
 ALL = (

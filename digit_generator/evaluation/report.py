@@ -230,7 +230,7 @@ def generated_rows(ruler: Ruler, source: Source, number: int, learner_images: in
         "distance": lambda: ruler.distance(drawn()),
         "neighbours": lambda: ruler.neighbours(drawn()),
         "train_on_generated": lambda: ruler.train_on_generated(to_learn_from(1), number),
-        "two_sample": lambda: ruler.two_sample(drawn()),
+        "two_sample": lambda: ruler.two_sample(drawn(), random_part(drawn(), len(side.stand_in))),
         "copying": lambda: ruler.copying(drawn(), side.known),
         "diversity": lambda: ruler.diversity(drawn(), side.reference),
     }
@@ -257,7 +257,7 @@ def real_rows(ruler: Ruler, number: int, learner_images: int) -> Rows:
         "asked_ocr": lambda: ruler.asked_ocr(side.reference),
         "distance": lambda: ruler.distance(side.stand_in, real=True),
         "neighbours": lambda: ruler.neighbours(side.stand_in, real=True),
-        "two_sample": lambda: ruler.two_sample(random_part(side.learned, len(side.reference))),
+        "two_sample": lambda: ruler.two_sample(random_part(side.learned, len(side.reference)), side.stand_in),
         "copying": lambda: ruler.copying(side.innocent, side.innocent_known),
         "diversity": lambda: ruler.diversity(side.stand_in, side.opposite),
     }

@@ -76,8 +76,13 @@ class Ruler:
             views=protocol.LEARNER_VIEWS,
         )
 
-    def two_sample(self, fake: Digits) -> Figures:
-        return two_sample_test(fake, self.side.reference, protocol.TWO_SAMPLE)
+    def two_sample(self, fake: Digits, stand_in: Digits) -> Figures:
+        """`fake` at full size, `stand_in` at equal size."""
+        side = self.side
+        return {
+            "full": two_sample_test(fake, side.reference, protocol.TWO_SAMPLE),
+            "equal": two_sample_test(stand_in, side.opposite, protocol.TWO_SAMPLE),
+        }
 
     def copying(self, fake: Digits, known: Digits) -> Figures:
         return copying(fake.pixels, known.pixels, self.side.reference.pixels, protocol.CLOSEST_PAIRS)

@@ -1,5 +1,7 @@
-"""Classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv:1610.06545): can a network learn to tell
-generated from real? 50 % = no."""
+"""Classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv:1610.06545).
+
+Can a network learn to tell generated from real? 50 % = no.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,11 @@ from digit_generator.evaluation.protocol import Training
 
 
 def two_sample_test(fake: Digits, real: Digits, setting: Training) -> dict[str, Any]:
-    """The held-out accuracy of a fresh two-class classifier: a random half of either set teaches (for all
-    epochs of the setting, no choice), the other half tests. The smaller set says how many of either are
-    taken."""
+    """The held-out accuracy of a fresh two-class classifier.
+
+    A random half of either set teaches, for all epochs of the setting and without a choice; the other half
+    tests. `images`: how many of either set were taken, as many as the smaller one has.
+    """
     count = min(len(fake), len(real))
     fake, real = random_part(fake, count), random_part(real, count)
     teaches, tests = (
@@ -24,7 +28,7 @@ def two_sample_test(fake: Digits, real: Digits, setting: Training) -> dict[str, 
     network = new_classifier(setting, classes=2)
     for _ in training(network, teaches, setting):
         pass
-    return {"accuracy": accuracy(network, tests), "images": [len(teaches), len(tests)]}
+    return {"accuracy": accuracy(network, tests), "images": [count, count]}
 
 
 def _told_apart(fake: Digits, real: Digits) -> Digits:

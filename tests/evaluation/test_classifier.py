@@ -49,6 +49,16 @@ def test_training_is_the_same_each_time(draw, kind):
     assert digest_of_classifier(networks[0]) == digest_of_classifier(networks[1]) != before
 
 
+def test_just_trained_too_an_image_is_read_as_it_is_alone(draw):
+    network = new_classifier(QUICK)
+    list(training(network, draw(70, 1), QUICK))
+    pixels = draw(20, 2).pixels
+    _, together = features_and_probabilities(network, pixels)
+    network.train()
+    _, alone = features_and_probabilities(network, pixels, batch=1)
+    assert alone == pytest.approx(together, abs=1e-5)
+
+
 def test_training_learns(draw):
     network = new_classifier(QUICK)
     list(training(network, draw(500, 1), replace(QUICK, epochs=4)))

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.ocr import log_probability_of_one, ocr_log_probabilities
+from digit_generator.evaluation.ocr import _lines_from_pixels, log_probability_of_one, ocr_log_probabilities
 
 
 def test_likelihood_of_one_symbol_is_the_sum_over_all_paths():
@@ -22,6 +22,16 @@ def test_certain_places_are_no_trouble():
     sure = np.zeros((1, 3, 3))
     sure[0, [0, 1, 2], [0, 2, 0]] = 1  # blank, second symbol, blank
     assert np.exp(log_probability_of_one(sure)).tolist() == [[0, 1]]
+
+
+def test_a_line_is_a_digit_black_on_white_and_then_grey():
+    half = np.zeros((1, 28, 28), np.uint8)
+    half[0, :14] = 255  # ink above, none below
+    line = _lines_from_pixels(half)
+    assert line.shape == (1, 3, 48, 160)
+    assert (line[0, :, :20, :48] == -1).all()
+    assert (line[0, :, 28:, :48] == 1).all()
+    assert (line[0, :, :, 48:] == 0).all()
 
 
 def test_reads_digits_one_by_one_and_together(draw):
