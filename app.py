@@ -51,6 +51,7 @@ def main() -> None:
     show_how_it_works()
 
 
+@st.cache_data(show_spinner=False)
 def icon() -> bytes:
     """A seven for the browser's tab, drawn by rule: the same with every model, and without one."""
     return png_from_pixels(PlaceholderGenerator().digits(7, [1])[0])
@@ -80,9 +81,9 @@ def show_problem(problem: str) -> None:
     st.warning(
         "**These digits are placeholders: there is no trained model to draw with.**\n\n"
         f"{literal(problem)}\n\n"
-        "The page expects a trained `generator.pth`, 2 to 5 MB, in the same folder as `app.py`. Train one "
-        "with `python mnist_gan_training.py`, or bring back the one that came with the repository with "
-        "`git checkout generator.pth`. Then reload this page.",
+        "The page needs a trained `generator.pth`, 2 to 5 MB, in the same folder as `app.py`: bring back the one "
+        "that came with the repository with `git checkout generator.pth`, or train one with "
+        "`python mnist_gan_training.py`. Then reload this page.",
         icon=":material/warning:",
     )
 
