@@ -81,8 +81,8 @@ def show_problem(problem: str) -> None:
     st.warning(
         "**These digits are placeholders: there is no trained model to draw with.**\n\n"
         f"{literal(problem)}\n\n"
-        "The page needs a trained `generator.pth`, 2 to 5 MB, in the same folder as `app.py`: bring back the one "
-        "that came with the repository with `git checkout generator.pth`, or train one with "
+        "The page needs a trained `generator.pth`, 2 to 5 MB, in the same folder as `app.py`: bring back the "
+        "one that came with the repository with `git checkout generator.pth`, or train one with "
         "`python mnist_gan_training.py`. Then reload this page.",
         icon=":material/warning:",
     )
