@@ -22,7 +22,7 @@ import streamlit as st
 
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.render import png_from_pixels, zip_from_files
+from digit_generator.render import png_from_pixels, stem_of_digit, zip_from_files
 from digit_generator.weights import WeightsError, find_weights
 
 Generator = DigitGenerator | PlaceholderGenerator
@@ -81,9 +81,8 @@ def show_problem(problem: str) -> None:
     st.warning(
         "**These digits are placeholders: there is no trained model to draw with.**\n\n"
         f"{literal(problem)}\n\n"
-        "The page needs a trained `generator.pth`, 2 to 5 MB, in the same folder as `app.py`: bring back the "
-        "one that came with the repository with `git checkout generator.pth`, or train one with "
-        "`python mnist_gan_training.py`. Then reload this page.",
+        "Expected: a trained `generator.pth`, 2 to 5 MB, in the same folder as `app.py`. "
+        "`git checkout generator.pth` brings back the repository's own; then reload this page.",
         icon=":material/warning:",
     )
 
@@ -142,8 +141,7 @@ def draw(generator: Generator, digit: int, seeds: Sequence[int]) -> list[Drawing
 
 
 def file_stem(generator: Generator, digit: int) -> str:
-    """How the name of a downloaded file begins: as on the command line."""
-    return f"{'placeholder_' if isinstance(generator, PlaceholderGenerator) else ''}digit_{digit}"
+    return stem_of_digit(digit, placeholder=isinstance(generator, PlaceholderGenerator))
 
 
 def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawings: Sequence[Drawing]) -> None:

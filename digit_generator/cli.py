@@ -16,7 +16,7 @@ import click
 from digit_generator import __version__
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.render import MAX_SCALE, png_from_pixels, sheet_from_pixels, write_whole
+from digit_generator.render import MAX_SCALE, png_from_pixels, sheet_from_pixels, stem_of_digit, write_whole
 from digit_generator.weights import WeightsError
 
 MAX_COUNT = 10_000
@@ -136,7 +136,7 @@ def generate(
         raise Mistake(f"--seed {seed} with --count {count} ends at seed {last}: seeds go up to {MAX_SEED}.")
     generator = generator_from_options(weights, placeholder=placeholder)
     pixels = generator.digits(digit, range(seed, last + 1))
-    stem = f"{'placeholder_' if placeholder else ''}digit_{digit}"
+    stem = stem_of_digit(digit, placeholder=placeholder)
     if sheet:
         try:
             picture = sheet_from_pixels(pixels, columns=max(10, math.isqrt(count)), scale=scale)

@@ -46,6 +46,11 @@ def sheet_from_pixels(pixels: npt.NDArray[np.uint8], *, columns: int, scale: int
     return _png_from_canvas(canvas, scale)
 
 
+def stem_of_digit(digit: int, *, placeholder: bool) -> str:
+    """How the name of a file with drawings of this digit begins; the name of a stand-in says so."""
+    return f"{'placeholder_' if placeholder else ''}digit_{digit}"
+
+
 def zip_from_files(files: Mapping[str, bytes]) -> bytes:
     """Files by name -> a zip archive. The same files in the same order give the same bytes at any time."""
     buffer = io.BytesIO()

@@ -53,9 +53,9 @@ MAX_VALUE = 1e10  # beyond it four layers could overflow; trained values stay be
 
 _LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a pickled number, behind the pickle's protocol
 _WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every key
-_TRAIN = "train new weights with `python mnist_gan_training.py`"
+_TRAIN = "train new weights with python mnist_gan_training.py"
 _COPY = f"copy the file again, or {_TRAIN}"
-_SAVE = "save `generator.state_dict()`, and nothing else, with torch.save"
+_SAVE = "save generator.state_dict(), and nothing else, with torch.save"
 
 _Array = npt.NDArray[Any]
 
@@ -80,7 +80,7 @@ def find_weights(path: str | Path | None = None) -> Path:
     missing = f"{path} does not exist"
     if path is None:
         missing = f"{FILE_NAME} is neither in {package.parent} nor in {package}"
-    raise WeightsError(f"{missing}: expected the trained weights, 3 to 6 MB; {_TRAIN}")
+    raise WeightsError(f"{missing}: expected the trained weights, 2 to 5 MB; {_TRAIN}")
 
 
 def bytes_from_file(path: str | Path) -> bytes:
@@ -94,7 +94,7 @@ def bytes_from_file(path: str | Path) -> bytes:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_FILE_BYTES:
-        raise WeightsError(f"{path} is larger than 64 MB: expected the generator's weights alone, 3 to 6 MB")
+        raise WeightsError(f"{path} is larger than 64 MB: expected the generator's weights alone, 2 to 6 MB")
     return data
 
 

@@ -167,7 +167,7 @@ def test_a_missing_model_gives_marked_placeholders_and_the_way_out(place: Path) 
         "mnist_gan_training.py",
         "git checkout",
     ):
-        assert word in warning.value
+        assert word in without_escapes(warning.value)
     with pytest.raises(weights.WeightsError) as refused:
         weights.find_weights()
     assert str(refused.value) in without_escapes(warning.value)

@@ -179,7 +179,7 @@ def test_an_unknown_command_is_one_sentence(capsys: pytest.CaptureFixture[str]) 
 
 
 WAYS_OUT = (
-    "train new weights with `python mnist_gan_training.py`, name a file with --weights FILE,"
+    "train new weights with python mnist_gan_training.py, name a file with --weights FILE,"
     " or draw stand-ins with --placeholder."
 )
 

@@ -155,8 +155,7 @@ def warnings_of(card: Card) -> list[str]:
 def table(card: Card, measures: Sequence[Measure]) -> str:
     """Measures as lines; generated, over real, real and classic as columns."""
     columns = [("generated", card["generated"]), ("real", card["real"])]
-    if card["classic"]:
-        columns.append(("`classic`", card["classic"]))
+    columns += [(f"`{name}`", card[name]) for name in ("validation", "classic") if card[name]]
     head = ["measure", "images", columns[0][0], "against real", *(name for name, _ in columns[1:])]
     lines = [
         [
@@ -198,10 +197,12 @@ def markdown_from_card(card: Card, others: Sequence[Card] = ()) -> str:
         *(f"**Warning.** {warning}" for warning in warnings_of(card)),
         "## Figures\n"
         "Mean ± standard deviation over generations with different seeds; for what judges read, in brackets, "
-        "the 95 % confidence interval over all images. `real` stands for real digits that "
-        "the judges' training never saw, put through the same code. Distances and shares of neighbours "
-        "depend on the number of images: those without “full size” are taken at the real column's own sizes "
-        "and may be divided by it, those at full size may not.",
+        "the 95 % confidence interval over all images. `real`: one random half of "
+        "the real digits in the place of the generated ones, compared with the other half by the same code. "
+        "Distances and shares of neighbours depend on the number of images: those without “full size” are "
+        "taken at the sizes of `real` and may be divided by it. `validation`: the last 5,000 training "
+        "images, real digits by other hands than the test images; where they are told from the test images, "
+        "a generator that has learned from the training images will be, too.",
         table(card, ALL),
         "## Digit by digit",
         _per_digit(card),

@@ -113,8 +113,8 @@ class RealSide:
     against: Against
     learned: Digits  # what judge and scout have learned from
     reference: Digits  # what generated digits are compared against
-    stand_in: Digits  # real against real: what stands in the place of the generated
-    opposite: Digits  # and what that, and equally many generated ones, are compared against
+    stand_in: Digits  # half of the reference, in the place of the generated: real against real
+    opposite: Digits  # the other half: what that, and as many generated ones, are compared against
     known: Digits  # what a generator may have copied from, in random order
     innocent: Digits  # real digits that were certainly not copied
     innocent_known: Digits  # from these, in random order
@@ -125,23 +125,16 @@ class RealSide:
         train = mnist_from_folder(folder, "train")
         learned, validation = train[:LEARNED_IMAGES], train[LEARNED_IMAGES:]
         shuffled = random_part(learned, len(learned))
+        count = len(validation)
         if against == "test":
-            test = mnist_from_folder(folder, "t10k")
-            return cls(
-                against, learned, test, validation, test, random_part(train, len(train)), validation, shuffled
-            )
-        halves = random_part(validation, len(validation))
-        half = len(validation) // 2
-        return cls(
-            against,
-            learned,
-            validation,
-            halves[:half],
-            halves[half:],
-            shuffled,
-            shuffled[: len(validation)],
-            shuffled[len(validation) :],
-        )
+            reference = mnist_from_folder(folder, "t10k")
+            known, innocent, innocent_known = random_part(train, len(train)), validation, shuffled
+        else:
+            reference = validation
+            known, innocent, innocent_known = shuffled, shuffled[:count], shuffled[count:]
+        halves = random_part(reference, len(reference))
+        half = len(reference) // 2
+        return cls(against, learned, reference, halves[:half], halves[half:], known, innocent, innocent_known)
 
 
 def _published_bytes(folder: Path, name: str) -> bytes:

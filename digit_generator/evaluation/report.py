@@ -37,6 +37,7 @@ from digit_generator.weights import digest_of_file
 
 Rows = dict[str, Callable[[], Figures]]
 _DRAWN_AT_A_TIME = 1_000
+COLUMNS = ("generated", "real", "validation", "classic")
 _LIBRARIES = ("numpy", "torch", "scipy", "scikit-image", "onnxruntime", "rapidocr", "pillow")
 
 
@@ -141,22 +142,21 @@ def make_card(
 ) -> Figures:
     """Measure `source` beside real digits and beside `classic`, and draw its pictures.
 
-    The card that comes back is plain JSON. "generated", "real" and "classic" (None where not given) hold rows
-    by name, and each row a list with one entry for each generation or run.
+    The card that comes back is plain JSON. Its columns (None where there is none) hold rows by name, and each
+    row is a list with one entry for each generation or run.
     """
     side = RealSide.from_folder(data_dir, against)
     beside = classic if classic and classic.digest != source.digest else None
     with tqdm(desc="judge", bar_format="{desc} ({n} of {total} rows, {elapsed})", total=0) as bar:
         reader = judge() if against == "test" else scout(side.learned, cache, bar.set_description)
         ruler = Ruler(side, reader, cache, features)
-        columns: dict[str, dict[str, list[Figures]]] = {"real": {}, "generated": {}}
-        columns |= {"classic": {}} if beside else {}
         runs = _runs(ruler, source, beside, quick=quick)
+        columns: dict[str, dict[str, list[Figures]]] = {run.column: {} for run in runs}
         bar.total = sum(len(run.rows) for run in runs)
         for run in runs:
             for row, compute in run.rows.items():
                 bar.set_description(f"{run.column} {run.number + 1}: {row}")
-                figures = cache.figures(compute, row, *ruler.identity, *run.made_from(row))
+                figures = cache.figures(compute, row, *ruler.identity, *run.made_from(row, side))
                 columns[run.column].setdefault(row, []).append(figures)
                 bar.update()
         bar.set_description("pictures")
@@ -172,8 +172,7 @@ def make_card(
         "reader_sha256": digest_of_classifier(reader),
         "ocr_sha256": MODEL_SHA256,
         "versions": {library: version(library) for library in _LIBRARIES},
-        "classic": None,
-        **columns,
+        **{column: columns.get(column) for column in COLUMNS},
     }
 
 
@@ -187,10 +186,11 @@ class Run:
     learner_images: int
     rows: Rows
 
-    def made_from(self, row: str) -> tuple[object, ...]:
+    def made_from(self, row: str, side: RealSide) -> tuple[object, ...]:
         """What the row's figures depend on, apart from the ruler."""
         learners = (self.learner_images,) if row.startswith("train_on") else ()
-        return (self.digest, self.number, *learners)
+        halves = (side.stand_in.digest, side.opposite.digest) if row in protocol.ROWS_OF_HALVES else ()
+        return (self.digest, self.number, *learners, *halves)
 
 
 def _runs(ruler: Ruler, source: Source, classic: Source | None, *, quick: bool) -> list[Run]:
@@ -202,6 +202,8 @@ def _runs(ruler: Ruler, source: Source, classic: Source | None, *, quick: bool) 
         Run("real", "real", number, count, real_rows(ruler, number, count))
         for number in range(protocol.GENERATIONS)
     ]
+    if ruler.side.against == "test":
+        runs.append(Run("validation", "validation", 0, count, validation_rows(ruler)))
     for column, it in (("generated", source), ("classic", classic)):
         if it:
             runs += [
@@ -220,6 +222,9 @@ def generated_rows(ruler: Ruler, source: Source, number: int, learner_images: in
     def drawn() -> Digits:
         return source.digits(side.reference.labels, number * len(side.reference))
 
+    def equal() -> Digits:
+        return random_part(drawn(), len(side.stand_in))
+
     def to_learn_from(times: int) -> Digits:
         labels = np.tile(random_part(side.learned, learner_images).labels, times)
         return source.digits(labels, protocol.LEARNER_SEEDS + number * len(labels))
@@ -227,10 +232,10 @@ def generated_rows(ruler: Ruler, source: Source, number: int, learner_images: in
     rows: Rows = {
         "asked_own": lambda: ruler.asked_own(drawn()),
         "asked_ocr": lambda: ruler.asked_ocr(drawn()),
-        "distance": lambda: ruler.distance(drawn()),
-        "neighbours": lambda: ruler.neighbours(drawn()),
+        "distance": lambda: ruler.distance(equal(), drawn()),
+        "neighbours": lambda: ruler.neighbours(equal(), drawn()),
         "train_on_generated": lambda: ruler.train_on_generated(to_learn_from(1), number),
-        "two_sample": lambda: ruler.two_sample(drawn(), random_part(drawn(), len(side.stand_in))),
+        "two_sample": lambda: ruler.two_sample(equal(), drawn()),
         "copying": lambda: ruler.copying(drawn(), side.known),
         "diversity": lambda: ruler.diversity(drawn(), side.reference),
     }
@@ -255,11 +260,22 @@ def real_rows(ruler: Ruler, number: int, learner_images: int) -> Rows:
     return learner | {
         "asked_own": lambda: ruler.asked_own(side.reference),
         "asked_ocr": lambda: ruler.asked_ocr(side.reference),
-        "distance": lambda: ruler.distance(side.stand_in, real=True),
-        "neighbours": lambda: ruler.neighbours(side.stand_in, real=True),
-        "two_sample": lambda: ruler.two_sample(random_part(side.learned, len(side.reference)), side.stand_in),
+        "distance": lambda: ruler.distance(side.stand_in),
+        "neighbours": lambda: ruler.neighbours(side.stand_in),
+        "two_sample": lambda: ruler.two_sample(side.stand_in, random_part(side.learned, len(side.reference))),
         "copying": lambda: ruler.copying(side.innocent, side.innocent_known),
         "diversity": lambda: ruler.diversity(side.stand_in, side.opposite),
+    }
+
+
+def validation_rows(ruler: Ruler) -> Rows:
+    """What computes each row for the validation images against the test images: real, but by other hands."""
+    side = ruler.side
+    return {
+        "distance": lambda: ruler.distance(side.innocent),
+        "neighbours": lambda: ruler.neighbours(side.innocent),
+        "two_sample": lambda: ruler.two_sample(side.innocent),
+        "diversity": lambda: ruler.diversity(side.innocent, side.opposite),
     }
 
 

@@ -57,15 +57,32 @@ class Ruler:
         part = random_part(fake, protocol.OCR_IMAGES)
         return asked_for_digit(self.ocr(part).argmax(axis=1), part.labels)
 
-    def distance(self, fake: Digits, *, real: bool = False) -> Figures:
-        """FID and KID; `real`: `fake` is the stand-in, and is measured at equal size only."""
+    def distance(self, equal: Digits, full: Digits | None = None) -> Figures:
+        """FID and KID, at equal size and, where given, at full size."""
         return self._at_sizes(
-            fake, lambda a, b: {"fid": frechet_distance(a, b), "kid": kernel_distance(a, b)}, real
+            lambda a, b: {
+                "fid": frechet_distance(self.features(a), self.features(b)),
+                "kid": kernel_distance(self.features(a), self.features(b)),
+                "images": [len(a), len(b)],
+            },
+            equal,
+            full,
         )
 
-    def neighbours(self, fake: Digits, *, real: bool = False) -> Figures:
-        """Precision, recall, density, coverage; `real` as in `distance`."""
-        return self._at_sizes(fake, lambda a, b: neighbour_measures(a, b, protocol.NEIGHBOURS), real)
+    def neighbours(self, equal: Digits, full: Digits | None = None) -> Figures:
+        """Precision, recall, density and coverage, at equal size and, where given, at full size."""
+        return self._at_sizes(
+            lambda a, b: {
+                **neighbour_measures(self.features(a), self.features(b), protocol.NEIGHBOURS),
+                "images": [len(a), len(b)],
+            },
+            equal,
+            full,
+        )
+
+    def two_sample(self, equal: Digits, full: Digits | None = None) -> Figures:
+        """How well a fresh network tells them from real, at equal size and, where given, at full size."""
+        return self._at_sizes(lambda a, b: two_sample_test(a, b, protocol.TWO_SAMPLE), equal, full)
 
     def train_on_generated(self, fake: Digits, run: int) -> Figures:
         return train_on_generated(
@@ -75,14 +92,6 @@ class Ruler:
             held_out=protocol.LEARNER_HELD_OUT,
             views=protocol.LEARNER_VIEWS,
         )
-
-    def two_sample(self, fake: Digits, stand_in: Digits) -> Figures:
-        """`fake` at full size, `stand_in` at equal size."""
-        side = self.side
-        return {
-            "full": two_sample_test(fake, side.reference, protocol.TWO_SAMPLE),
-            "equal": two_sample_test(stand_in, side.opposite, protocol.TWO_SAMPLE),
-        }
 
     def copying(self, fake: Digits, known: Digits) -> Figures:
         return copying(fake.pixels, known.pixels, self.side.reference.pixels, protocol.CLOSEST_PAIRS)
@@ -135,17 +144,11 @@ class Ruler:
         features, _ = self._features_and_probabilities(self.side.reference)
         return float(np.sqrt(features.var(axis=0).mean()))
 
-    def _at_sizes(self, fake: Digits, measure: Callable[[Floats, Floats], Figures], real: bool) -> Figures:
-        side = self.side
-        features, opposite = self.features(fake), self.features(side.opposite)
-        if real:
-            return {"equal": {**measure(features, opposite), "images": [len(fake), len(opposite)]}}
-        part = features[random_order(len(fake))[: len(side.stand_in)]]
-        reference = self.features(side.reference)
-        return {
-            "full": {**measure(features, reference), "images": [len(fake), len(reference)]},
-            "equal": {**measure(part, opposite), "images": [len(part), len(opposite)]},
-        }
+    def _at_sizes(
+        self, measure: Callable[[Digits, Digits], Figures], equal: Digits, full: Digits | None
+    ) -> Figures:
+        figures = {"equal": measure(equal, self.side.opposite)}
+        return figures if full is None else figures | {"full": measure(full, self.side.reference)}
 
     def _features_and_probabilities(self, digits: Digits) -> tuple[Floats, Floats]:
         if digits.digest not in self._seen:

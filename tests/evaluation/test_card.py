@@ -77,6 +77,10 @@ def card():
         "features": "classifier",
         "real": rows(asked=0.996, fid=0.5, recall=0.95, learner=0.985, generations=1),
         "generated": rows(),
+        "validation": {
+            row: rows(fid=0.7, generations=1)[row]
+            for row in ("distance", "neighbours", "two_sample", "diversity")
+        },
         "classic": rows(asked=0.93, fid=40, recall=0.5, learner=0.96, two_sample=0.998),
     }
 
@@ -132,7 +136,7 @@ def test_doubtful_figures_are_warned_of(card, column, changed, said):
 def test_a_quick_card_says_so_and_leaves_no_gaps(card):
     for column in ("generated", "real", "classic"):
         card[column] = {row: card[column][row] for row in protocol.ROWS_QUICK}
-    card.update(quick=True, classic=None)
+    card.update(quick=True, classic=None, validation=None)
     text = markdown_from_card(card)
     assert "quick" in text
     assert "closest.png" not in text

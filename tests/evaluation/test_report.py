@@ -24,10 +24,11 @@ PICTURES = {"digits.png", "least-liked.png", "shapes.png", "blind.png", "blind-k
 @pytest.fixture(autouse=True)
 def small(draw, monkeypatch):
     """The protocol with small numbers, and drawn digits as the real side."""
-    learned, reference, stand_in = draw(4 * N, 1), draw(N, 2), draw(N // 2, 3)
+    learned, reference, innocent = draw(4 * N, 1), draw(N, 2), draw(N // 2, 3)
+    halves = reference[: N // 2], reference[N // 2 :]
 
     def from_folder(folder, against):
-        return RealSide(against, learned, reference, stand_in, reference, learned, stand_in, learned)
+        return RealSide(against, learned, reference, *halves, learned, innocent, learned)
 
     monkeypatch.setattr(report.RealSide, "from_folder", from_folder)
     for name, value in {
@@ -78,6 +79,10 @@ def test_full_card_of_weights_and_resuming_it(run, save_weights, tmp_path, monke
     runs = {row: len(figures) for row, figures in card["generated"].items()}
     assert runs == {row: 1 if row == "train_on_ten_times" else 3 for row in protocol.ROWS_TEST}
     assert len(card["real"]["train_on_generated"]) == 3
+    assert set(card["validation"]) == set(protocol.ROWS_OF_HALVES)
+    sizes = {column: card[column]["distance"][0]["equal"]["images"] for column in report.COLUMNS}
+    assert set(map(tuple, sizes.values())) == {(N // 2, N // 2)}
+    assert card["generated"]["distance"][0]["full"]["images"] == [N, N]
     assert card["generated"]["train_on_ten_times"][0]["images"] == [2 * N, N]
     fids = {figures["full"]["fid"] for figures in card["generated"]["distance"]}
     assert len(fids) == 3  # three generations are three different sets
@@ -119,6 +124,7 @@ def test_quick_card_of_a_file_of_digits_against_validation(run, npz, tmp_path, m
     assert card["subject"]["name"] == "Someone's"
     assert set(card["generated"]) == set(card["real"]) == set(protocol.ROWS_QUICK)
     assert card["classic"] is None
+    assert card["validation"] is None
     assert {len(figures) for figures in card["generated"].values()} == {1}
     assert {path.name for path in (tmp_path / "card" / "quality").iterdir()} == PICTURES
     assert "Someone's" in (tmp_path / "card" / "quality.md").read_text()
@@ -176,6 +182,31 @@ def test_generations_and_what_learners_see_share_no_seed(ruler_of_drawn, monkeyp
         rows["train_on_generated"]()
     assert len(seeds) == 6
     assert len(set().union(*seeds)) == 3 * N + 3 * 2 * N
+
+
+def test_figures_are_filed_under_what_they_depend_on(ruler_of_drawn, draw):
+    side = ruler_of_drawn.side
+    other_half = replace(side, opposite=draw(N // 2, 99))
+    few, many = (report.Run("real", "real", 0, count, {}) for count in (100, 200))
+    assert few.made_from("train_on_generated", side) != many.made_from("train_on_generated", side)
+    assert few.made_from("distance", side) == many.made_from("distance", side)
+    assert few.made_from("distance", side) != few.made_from("distance", other_half)
+    assert few.made_from("copying", side) == few.made_from("copying", other_half)
+
+
+def test_learners_see_as_many_real_digits_as_a_file_holds(ruler_of_drawn, draw, tmp_path, monkeypatch):
+    path = tmp_path / "few.npz"
+    np.savez(path, pixels=draw(90, 0).pixels, labels=draw(90, 0).labels)
+    source = report.source_from_file(path)
+    seen = []
+    monkeypatch.setattr(
+        ruler.Ruler, "train_on_generated", lambda self, digits, run: seen.append(digits) or {}
+    )
+    for run in report._runs(ruler_of_drawn, source, None, quick=False):
+        if "train_on_generated" in run.rows:
+            run.rows["train_on_generated"]()
+    assert [len(digits) for digits in seen] == [90] * 4  # three times real, once the file's
+    assert len({digits.digest for digits in seen}) == 4
 
 
 def test_shown_are_the_first_seeds_of_every_digit(weights_file, generator, npz):

@@ -72,7 +72,8 @@ def sets(draw) -> dict[str, Digits]:
 @pytest.fixture(scope="module")
 def ruler(draw, tmp_path_factory) -> Ruler:
     known, reference, innocent = draw(N, 1), draw(N, 2), draw(N // 2, 4)
-    side = RealSide("test", known, reference, innocent, reference, known, innocent, known)
+    half = N // 2
+    side = RealSide("test", known, reference, reference[:half], reference[half:], known, innocent, known)
     return Ruler(side, judge(), Cache(tmp_path_factory.mktemp("cache")))
 
 
@@ -88,15 +89,15 @@ def measured(ruler, sets) -> Callable[[str], dict[str, float]]:
 
 
 def figures_of(ruler: Ruler, fake: Digits) -> dict[str, float]:
-    neighbours = ruler.neighbours(fake)["full"]
+    neighbours = ruler.neighbours(fake[:20], fake)["full"]
     spread = ruler.diversity(fake, ruler.side.reference)["pixel_spread"]["per_digit"]
     return {
         "asked": ruler.asked_own(fake)["share"],
-        "fid": ruler.distance(fake)["full"]["fid"],
+        "fid": ruler.distance(fake[:20], fake)["full"]["fid"],
         **{name: neighbours[name] for name in ("precision", "recall", "coverage")},
         "spread": min(ratio for ratio in spread if ratio is not None),
         "copying": ruler.copying(fake, ruler.side.known)["share"],
-        "two_sample": ruler.two_sample(fake, fake[:20])["full"]["accuracy"],
+        "two_sample": ruler.two_sample(fake[:20], fake)["full"]["accuracy"],
         "learner": ruler.train_on_generated(fake, 0)["accuracy"],
     }
 
@@ -144,23 +145,27 @@ def test_more_noise_and_more_blur_are_further_away(ruler, sets):
         distances = []
         for amount in range(3):
             pixels = worse(amount).clip(0, 255).astype(np.uint8)
-            distances.append(ruler.distance(Digits(pixels, sets["fresh"].labels))["full"]["fid"])
+            worsened = Digits(pixels, sets["fresh"].labels)
+            distances.append(ruler.distance(worsened[:20], worsened)["full"]["fid"])
         assert distances == sorted(distances)
         assert distances[2] > 2 * distances[1]
 
 
 def test_identical_sets_have_no_distance(ruler):
-    figures = ruler.distance(ruler.side.reference)["full"]
+    figures = ruler.distance(ruler.side.opposite)["equal"]
     assert figures["fid"] == pytest.approx(0, abs=1e-6)
     assert figures["kid"] < 0  # unbiased: for the same images it lies below 0
 
 
-def test_equal_size_takes_as_many_as_the_real_row_has(ruler, sets):
-    side = ruler.side
-    fake, real = ruler.distance(sets["fresh"]), ruler.distance(side.stand_in, real=True)
-    assert fake["full"]["images"] == [N, N]
-    assert fake["equal"]["images"] == real["equal"]["images"] == [N // 2, N]
-    assert set(real) == {"equal"}
+def test_equal_size_is_the_same_half_for_generated_and_for_real(ruler, sets):
+    side, half = ruler.side, N // 2
+    for measure in (ruler.distance, ruler.neighbours):
+        fake, real = measure(sets["fresh"][:half], sets["fresh"]), measure(side.stand_in)
+        assert fake["full"]["images"] == [N, N]
+        assert fake["equal"]["images"] == real["equal"]["images"] == [half, half]
+        assert set(real) == {"equal"}
+    assert ruler.distance(side.opposite)["equal"]["fid"] == pytest.approx(0, abs=1e-6)
+    assert ruler.distance(side.stand_in)["equal"]["fid"] > 0.1
 
 
 def test_features_vary_by_one_on_average_over_the_reference(ruler):
