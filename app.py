@@ -12,6 +12,7 @@ import os
 # Before NumPy is imported: a second BLAS thread makes five images a hundred times slower on a small host.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import base64
 import re
 import secrets
 from collections.abc import Sequence
@@ -132,7 +133,7 @@ def draw(generator: Generator, digit: int, seeds: Sequence[int]) -> list[Drawing
     return [
         Drawing(
             png=png_from_pixels(pixels),
-            caption=f"placeholder  \nseed {seed}" if placeholder else f"seed {seed}",
+            caption=f"placeholder<br>seed {seed}" if placeholder else f"seed {seed}",
             description=f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}",
             file_name=f"{file_stem(generator, digit)}_seed_{seed}.png",
         )
@@ -164,18 +165,23 @@ def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawing
 
 
 def show_drawings(drawings: Sequence[Drawing]) -> None:
-    """Three rows of five: enlarged with captions, at the original size, and a button that downloads each."""
-    pngs = [drawing.png for drawing in drawings]
-    captions = [drawing.caption for drawing in drawings]
-    descriptions = [drawing.description for drawing in drawings]
-    small = [f"{description}, original size" for description in descriptions]
+    """Five columns: a picture enlarged, its caption, it at the original size, a button that downloads it."""
     with st.container(key="drawings", gap="xsmall"):
-        st.container(key="enlarged").image(pngs, captions, 196, output_format="PNG", alt=descriptions)
-        st.container(key="original").image(pngs, width=28, output_format="PNG", alt=small)
+        # In one piece: ten pictures by st.image would take a visitor a third longer to see.
+        st.html(f"<div class=pictures>{''.join(map(html_from_drawing, drawings))}</div>")
         with st.container(key="downloads", horizontal=True):
             for number, drawing in enumerate(drawings):
                 show_download(drawing, number)
     st.caption("Each picture enlarged, and under it at its original size of 28×28 pixels.")
+
+
+def html_from_drawing(drawing: Drawing) -> str:
+    source = f"data:image/png;base64,{base64.b64encode(drawing.png).decode()}"
+    return (
+        f'<figure><img class=enlarged src="{source}" alt="{drawing.description}">'
+        f"<figcaption>{drawing.caption}</figcaption>"
+        f'<img class=original src="{source}" alt="{drawing.description}, original size"></figure>'
+    )
 
 
 def show_download(drawing: Drawing, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -35,8 +36,9 @@ PHONE = {
     "has_touch": True,
 }
 DEVICES = pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
-ENLARGED = ".st-key-enlarged img"
-ORIGINAL = ".st-key-original img"
+ENLARGED = ".pictures .enlarged"
+ORIGINAL = ".pictures .original"
+CAPTION = ".pictures figcaption"
 
 
 def expect(locator: Locator) -> LocatorAssertions:
@@ -149,12 +151,12 @@ def generate(page: Page) -> None:
     """Press the button and wait until other pictures are there."""
     before = captions(page)
     page.get_by_role("button", name="Generate 5 Images").click()
-    expect(page.locator("[data-testid=stImageCaption]").first).not_to_have_text(before[0])
+    expect(page.locator(CAPTION).first).not_to_have_text(before[0])
     wait_for_pictures(page)
 
 
 def captions(page: Page) -> list[str]:
-    return page.locator("[data-testid=stImageCaption]").all_inner_texts()
+    return page.locator(CAPTION).all_inner_texts()
 
 
 def seeds(page: Page) -> list[int]:
@@ -162,10 +164,10 @@ def seeds(page: Page) -> list[int]:
 
 
 def pixels(image: Locator) -> np.ndarray:
-    """What an <img> holds: its source fetched again and decoded, uint8 [28, 28]."""
-    response = image.page.request.get(image.get_attribute("src"))
-    assert response.headers["content-type"] == "image/png"
-    return np.asarray(Image.open(io.BytesIO(response.body())))
+    """What an <img> holds: its source decoded, uint8 [28, 28]."""
+    kind, _, data = image.get_attribute("src").partition(",")
+    assert kind == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
 
 
 def download(page: Page, button: Locator) -> tuple[str, bytes]:

@@ -99,6 +99,7 @@ LEARNER_TEN = replace(
 TWO_SAMPLE = _percent(
     "Told from real by a fresh network (50 % = cannot)", "two_sample", "equal", "accuracy", digits=1
 )
+TWO_SAMPLE_FULL = _percent("Told from real at full size", "two_sample", "full", "accuracy", digits=1)
 COPYING = _percent("Nearer to a training than to a held-out image", "copying", "share", digits=1)
 PIXEL_SPREAD = Measure("Spread of pixels within a digit, over real", "diversity", ("pixel_spread", "mean"))
 FEATURE_SPREAD = Measure(
@@ -115,11 +116,10 @@ FULL_SIZE = (
         Measure(f"{name.capitalize()} at full size", "neighbours", ("full", name))
         for name in ("precision", "recall", "density", "coverage")
     ),
-    _percent("Told from real at full size", "two_sample", "full", "accuracy", digits=1),
 )
 EQUAL_SIZE = (FID, KID, PRECISION, RECALL, DENSITY, COVERAGE)
 ALL = (
-    *(OCR, OWN, *EQUAL_SIZE, *FULL_SIZE, LEARNER, LEARNER_TEN, TWO_SAMPLE, COPYING),
+    *(OCR, OWN, *EQUAL_SIZE, *FULL_SIZE, LEARNER, LEARNER_TEN, TWO_SAMPLE, TWO_SAMPLE_FULL, COPYING),
     *(PIXEL_SPREAD, FEATURE_SPREAD, *SHAPES),
 )
 SHORT = (OCR, OWN, FID, PRECISION, RECALL, COVERAGE, LEARNER, TWO_SAMPLE, COPYING, PIXEL_SPREAD)
@@ -200,7 +200,8 @@ def markdown_from_card(card: Card, others: Sequence[Card] = ()) -> str:
         "the 95 % confidence interval over all images. `real`: one random half of "
         "the real digits in the place of the generated ones, compared with the other half by the same code. "
         "Distances and shares of neighbours depend on the number of images: those without “full size” are "
-        "taken at the sizes of `real` and may be divided by it. `validation`: the last 5,000 training "
+        "taken at the sizes of `real` and may be divided by it (×); shares are told in points above or below "
+        "it. `validation`: the last 5,000 training "
         "images, real digits by other hands than the test images; where they are told from the test images, "
         "a generator that has learned from the training images will be, too.",
         table(card, ALL),
