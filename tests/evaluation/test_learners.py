@@ -47,10 +47,10 @@ def test_no_image_both_teaches_and_tests(draw, monkeypatch):
     monkeypatch.setattr(
         two_sample, "training", lambda network, digits, setting: seen.update(teaches=digits) or iter(())
     )
-    monkeypatch.setattr(two_sample, "accuracy", lambda network, digits: seen.update(tests=digits) or 0.5)
+    monkeypatch.setattr(two_sample, "accuracy", lambda network, digits: seen.update(tests=digits) or 0.6)
     fake, real = draw(300, 0), draw(200, 1)
     figures = two_sample.two_sample_test(fake, real, protocol.TWO_SAMPLE)
-    assert figures == {"accuracy": 0.5, "images": [200, 200]}
+    assert figures == {"accuracy": 0.6, "learned": 0.6, "images": [200, 200]}
     teaches, tests = ({image.tobytes() for image in seen[part].pixels} for part in ("teaches", "tests"))
     assert not teaches & tests
     for part in seen.values():
@@ -66,3 +66,20 @@ def test_black_is_told_from_white():
     white = Digits(np.full((100, 28, 28), 255, np.uint8), np.zeros(100, int))
     figures = two_sample.two_sample_test(black, white, replace(protocol.TWO_SAMPLE, epochs=3, batch=20))
     assert figures["accuracy"] == pytest.approx(1)
+
+
+def test_a_network_that_is_stuck_at_a_guess_does_not_pass_for_a_judgement(draw, monkeypatch):
+    """50 % because nothing was learned would look like the best of all generators."""
+    seeds = []
+    learn = two_sample.training
+
+    def stuck_at_first(network, digits, setting):
+        seeds.append(setting.seed)
+        return iter(()) if len(seeds) == 1 else learn(network, digits, setting)
+
+    monkeypatch.setattr(two_sample, "training", stuck_at_first)
+    black = Digits(np.zeros((100, 28, 28), np.uint8), np.zeros(100, int))
+    white = Digits(np.full((100, 28, 28), 255, np.uint8), np.zeros(100, int))
+    figures = two_sample.two_sample_test(black, white, replace(protocol.TWO_SAMPLE, epochs=3, batch=20))
+    assert seeds == [protocol.TWO_SAMPLE.seed, protocol.TWO_SAMPLE.seed + 1]
+    assert figures["accuracy"] == figures["learned"] == 1
