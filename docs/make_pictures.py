@@ -48,6 +48,21 @@ def main() -> None:
         options.out / "examples.png", labelled_picture(rows, [f"{digit}" for digit in DIGITS], columns)
     )
 
+    sheets = sorted((HERE / "training" / "best").glob("epoch-*.png"))
+    learned = [first_column_of_sheet(sheet) for sheet in sheets]
+    epochs = [f"{int(sheet.stem.removeprefix('epoch-'))}" for sheet in sheets]
+    rows = [[column[digit] for column in learned] for digit in DIGITS]
+    write_whole(
+        options.out / "learning.png", labelled_picture(rows, [f"{digit}" for digit in DIGITS], epochs)
+    )
+
+
+def first_column_of_sheet(path: Path) -> list[np.ndarray]:
+    """Seed 0 of digits 0 to 9, uint8 [28, 28] each, from a sheet that the training wrote."""
+    scale, cell, margin = 2, 30, 14  # as mnist_gan_training.write_sheet has them
+    sheet = np.asarray(Image.open(path).convert("L"))[::scale, ::scale]
+    return [sheet[margin + cell * digit : margin + cell * digit + 28, :28] for digit in DIGITS]
+
 
 def labelled_picture(
     rows: Sequence[Sequence[np.ndarray | None]], row_names: Sequence[str], column_names: Sequence[str]

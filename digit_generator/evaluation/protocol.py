@@ -18,10 +18,10 @@ What is generated: image i of generation g is the digit of label i of the set co
 seed g * N + i, where N is the size of that set. No image is rejected.
 
 Real against real: one random half of the set compared against stands in the place of the generated digits,
-and is compared with the other half. Distances depend on the number of images, so rows 2, 3 and 5 (Fréchet and
-kernel distance, neighbours, two-sample test) are given twice: at full size, and at EQUAL size, as many
-generated digits as there are in that half, compared with the same other half. Only figures at equal size may
-be divided by real against real.
+and is compared with the other half. Distances depend on the number of images, so rows 2 and 3 (Fréchet and
+kernel distance, neighbours) are given twice: at full size, and at EQUAL size, as many generated digits as
+there are in that half, compared with the same other half. Only figures at equal size may be divided by real
+against real. Row 5 (the two-sample test) is taken at equal size.
 
 | | in the place of the generated | compared against |
 |---|---|---|
@@ -109,11 +109,13 @@ LEARNER_SEEDS = 1_000_000
 """Generated digits to learn from have seeds from here on: run g from LEARNER_SEEDS + g * their number."""
 LEARNER_TIMES = 10
 
-# Row 5: a random half of either set to learn from, the other half to test. At full size the real row takes
-# training images, as many as are compared against: the network is fresh, so that it does not matter who has
-# learned from them. With that many it tells even MNIST's training digits from its test digits at 52 %.
-# No weight decay: with 1e-4 one network of fifteen never left its first guess.
-TWO_SAMPLE = Training("strided", epochs=20, batch=256, rate=1e-3, weight_decay=0, augment=False, seed=505)
+# Row 5: a random half of either set to learn from, the other half to test. The network sees the image at
+# full resolution: the strided one, which does not, told in 56 % of cases what this one tells in 99 %; what
+# gives generated digits away is faint. No weight decay: with 1e-4 one network of fifteen never left its first
+# guess.
+TWO_SAMPLE = Training(
+    "pooled", epochs=20, batch=128, rate=2e-3, weight_decay=0, augment=False, seed=505, bfloat16=True
+)
 TWO_SAMPLE_LEARNED_MIN = 0.51
 TWO_SAMPLE_ATTEMPTS = 3
 """A network no better than this on what taught it is replaced, at most until there were this many."""

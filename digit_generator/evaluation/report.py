@@ -190,7 +190,8 @@ class Run:
         """What the row's figures depend on, apart from the ruler."""
         learners = (self.learner_images,) if row.startswith("train_on") else ()
         halves = (side.stand_in.digest, side.opposite.digest) if row in protocol.ROWS_OF_HALVES else ()
-        return (self.digest, self.number, *learners, *halves)
+        network = (protocol.TWO_SAMPLE,) if row == "two_sample" else ()
+        return (self.digest, self.number, *learners, *halves, *network)
 
 
 def _runs(ruler: Ruler, source: Source, classic: Source | None, *, quick: bool) -> list[Run]:
@@ -235,7 +236,7 @@ def generated_rows(ruler: Ruler, source: Source, number: int, learner_images: in
         "distance": lambda: ruler.distance(equal(), drawn()),
         "neighbours": lambda: ruler.neighbours(equal(), drawn()),
         "train_on_generated": lambda: ruler.train_on_generated(to_learn_from(1), number),
-        "two_sample": lambda: ruler.two_sample(equal(), drawn()),
+        "two_sample": lambda: ruler.two_sample(equal()),
         "copying": lambda: ruler.copying(drawn(), side.known),
         "diversity": lambda: ruler.diversity(drawn(), side.reference),
     }
@@ -262,7 +263,7 @@ def real_rows(ruler: Ruler, number: int, learner_images: int) -> Rows:
         "asked_ocr": lambda: ruler.asked_ocr(side.reference),
         "distance": lambda: ruler.distance(side.stand_in),
         "neighbours": lambda: ruler.neighbours(side.stand_in),
-        "two_sample": lambda: ruler.two_sample(side.stand_in, random_part(side.learned, len(side.reference))),
+        "two_sample": lambda: ruler.two_sample(side.stand_in),
         "copying": lambda: ruler.copying(side.innocent, side.innocent_known),
         "diversity": lambda: ruler.diversity(side.stand_in, side.opposite),
     }

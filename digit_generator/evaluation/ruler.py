@@ -80,9 +80,9 @@ class Ruler:
             full,
         )
 
-    def two_sample(self, equal: Digits, full: Digits | None = None) -> Figures:
-        """How well a fresh network tells them from real, at equal size and, where given, at full size."""
-        return self._at_sizes(lambda a, b: two_sample_test(a, b, protocol.TWO_SAMPLE), equal, full)
+    def two_sample(self, equal: Digits) -> Figures:
+        """How well a fresh network tells digits from real ones, at equal size."""
+        return two_sample_test(equal, self.side.opposite, protocol.TWO_SAMPLE)
 
     def train_on_generated(self, fake: Digits, run: int) -> Figures:
         return train_on_generated(

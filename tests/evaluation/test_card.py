@@ -50,7 +50,7 @@ def rows(asked=0.99, fid=1.0, recall=0.9, learner=0.98, two_sample=0.5, generati
         "train_on_generated": [
             {"accuracy": learner + o, "images": [20_000, 10_000], "seconds": 60} for o in off
         ],
-        "two_sample": [{"equal": {"accuracy": two_sample, **sizes}, "seconds": 30} for o in off],
+        "two_sample": [{"accuracy": two_sample, **sizes, "seconds": 30} for o in off],
         "copying": [{"share": 0.51, "images": [10_000, 10_000], "seconds": 9} for o in off],
         "diversity": [
             {

@@ -97,7 +97,7 @@ def figures_of(ruler: Ruler, fake: Digits) -> dict[str, float]:
         **{name: neighbours[name] for name in ("precision", "recall", "coverage")},
         "spread": min(ratio for ratio in spread if ratio is not None),
         "copying": ruler.copying(fake, ruler.side.known)["share"],
-        "two_sample": ruler.two_sample(fake[:20], fake)["full"]["accuracy"],
+        "two_sample": ruler.two_sample(fake)["accuracy"],
         "learner": ruler.train_on_generated(fake, 0)["accuracy"],
     }
 
