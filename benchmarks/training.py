@@ -1,0 +1,118 @@
+"""How fast a step of the recipe `best` is beside a plain loop of it: python benchmarks/training.py
+
+The plain loop is what a textbook writes: float32, a batch of generated images for each player, real and
+generated images through the discriminators one after the other, an Adam that is not fused, and losses read at
+every step. Both take turns, a few steps at a time, with and without faint levels; medians over the turns. The
+images are random: the time of a step does not depend on what they show.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mnist_gan_training import (
+    RECIPES,
+    Recipe,
+    Training,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    has_bfloat16,
+)
+
+STEPS_PER_TURN = 8  # two of them with penalties
+CPU = torch.device("cpu")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time a training step beside a plain one.")
+    parser.add_argument("--turns", type=int, default=9, help="how often each takes its turn (default: 9)")
+    turns = parser.parse_args().turns
+
+    recipe = RECIPES["best"]
+    images, labels = torch.rand(recipe.batch_size, 1, 28, 28) * 2 - 1, torch.arange(recipe.batch_size) % 10
+    print(
+        f"{torch.get_num_threads()} threads, bfloat16 {'yes' if has_bfloat16(CPU) else 'no'}, {turns} turns"
+    )
+    for name, faint_after in (("without faint levels", 0), ("with faint levels", 1)):
+        own, plain = (
+            new_training(dataclasses.replace(recipe, bfloat16=bfloat16, faint_after=faint_after))
+            for bfloat16 in (True, False)
+        )
+        for optimizer in (plain.generator_optimizer, plain.discriminator_optimizer):
+            for group in optimizer.param_groups:
+                group.update(fused=False, foreach=False)
+        own_rates, plain_rates = [], []
+        for _ in tqdm(range(turns), desc=name, leave=False):
+            own_rates.append(images_per_second(lambda: own.step(images, labels), recipe.batch_size))  # noqa: B023
+            plain_rates.append(
+                images_per_second(lambda: plain_step(plain, images, labels), recipe.batch_size)  # noqa: B023
+            )
+        own_rate, plain_rate = statistics.median(own_rates), statistics.median(plain_rates)
+        print(
+            f"{name}: {own_rate:,.0f} images/s, plain loop {plain_rate:,.0f}, "
+            f"{own_rate / plain_rate:.2f} times as fast"
+        )
+
+
+def new_training(recipe: Recipe) -> Training:
+    """A training that stands at the first step of its last part."""
+    training = Training(recipe, seed=0, device=CPU, steps=recipe.epochs * 468)
+    training.step_number = recipe.faint_after * 468
+    return training
+
+
+def images_per_second(step: Callable[[], object], batch_size: int) -> float:
+    started = time.perf_counter()
+    for _ in range(STEPS_PER_TURN):
+        step()
+    return STEPS_PER_TURN * batch_size / (time.perf_counter() - started)
+
+
+def plain_step(training: Training, real_images: torch.Tensor, labels: torch.Tensor) -> None:
+    """What Training.step does, without its savings."""
+    recipe, faint = training.recipe, training.sees_faint()
+    penalised = training.step_number % recipe.penalty_every == 0
+
+    # Update the discriminators.
+    with torch.no_grad():
+        fake_images = training.generator(torch.randn(len(labels), 100), labels)
+    loss_d = torch.zeros(())
+    for discriminator in training.discriminators:
+        logits, penalty = [], torch.zeros(())
+        for images in (real_images, fake_images):
+            planes = discriminator.planes(images, faint).detach().requires_grad_(penalised)
+            logits.append(discriminator(planes, labels))
+            if penalised:
+                penalty = penalty + gradient_penalty(logits[-1], planes) / 2
+        loss_d = loss_d + discriminator_loss(*logits) + recipe.penalty_every * recipe.penalty * penalty
+    training.discriminator_optimizer.zero_grad()
+    loss_d.backward()
+    training.discriminator_optimizer.step()
+
+    # Update the generator.
+    fake_images = training.generator(torch.randn(len(labels), 100), labels)
+    loss_g = torch.zeros(())
+    for discriminator in training.discriminators:
+        loss_g = loss_g + generator_loss(discriminator(discriminator.planes(fake_images, faint), labels))
+    training.generator_optimizer.zero_grad()
+    loss_g.backward()
+    training.generator_optimizer.step()
+    training.average.update_parameters(training.generator)
+    training.step_number += 1
+    loss_d.item(), loss_g.item()
+
+
+if __name__ == "__main__":
+    main()
