@@ -1,39 +1,50 @@
-"""Pixels -> files: PNG, contact sheet, zip. Lossless, and enlarged by repeating pixels, never smoothed."""
+"""Pixels -> files: PNG, contact sheet, animation, SVG, zip.
+
+Lossless, and enlarged by repeating pixels, never smoothed; only the outline of an SVG is smooth.
+"""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 MAX_SCALE = 64  # 28 pixels become 1,792
 MAX_MEGAPIXELS = 64  # larger pictures make Pillow and other readers suspicious
+RECIPE_CHUNK = "digit-generator recipe"  # the keyword of the text chunk in a PNG
+AnimationFormat = Literal["gif", "webp", "apng"]
+SvgForm = Literal["outline", "pixels"]
 
 
-def png_from_pixels(pixels: npt.NDArray[np.uint8], *, scale: int = 1) -> bytes:
+def png_from_pixels(pixels: npt.NDArray[np.uint8], *, scale: int = 1, recipe: str = "") -> bytes:
     """One digit, uint8 [28, 28], 0 background ... 255 ink -> a greyscale PNG, 28 * scale pixels square.
 
+    `recipe` goes into a text chunk, where recipe_text_from_png finds it (recipe.Recipe.text makes it).
     ValueError for another shape or dtype, or a scale outside 1...64.
     """
-    if pixels.dtype != np.uint8 or pixels.shape != (28, 28):
-        raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}: expected uint8 of shape (28, 28)")
-    return _png_from_canvas(pixels, scale)
+    _check_digit(pixels)
+    return _png_from_canvas(pixels, scale, recipe)
 
 
-def sheet_from_pixels(pixels: npt.NDArray[np.uint8], *, columns: int, scale: int = 1, gap: int = 2) -> bytes:
+def sheet_from_pixels(
+    pixels: npt.NDArray[np.uint8], *, columns: int, scale: int = 1, gap: int = 2, recipe: str = ""
+) -> bytes:
     """Digits, uint8 [B, 28, 28], 0 background ... 255 ink -> one greyscale PNG, filled row by row.
 
-    `gap` is the black space between digits, in pixels before enlarging. ValueError for another shape or
-    dtype, no digits, columns below 1, gap below 0, a scale outside 1...64, or more than 64 megapixels.
+    `gap` is the black space between digits, in pixels before enlarging; `recipe` as in png_from_pixels.
+    ValueError for another shape or dtype, no digits, columns below 1, gap below 0, a scale outside 1...64,
+    or more than 64 megapixels.
     """
-    if pixels.dtype != np.uint8 or pixels.shape[1:] != (28, 28) or len(pixels) == 0:
-        raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}: expected uint8 of shape (B, 28, 28)")
+    _check_row(pixels)
     if columns < 1 or gap < 0:
         raise ValueError(f"columns is {columns} and gap is {gap}: expected at least 1 and at least 0")
     columns = min(columns, len(pixels))
@@ -43,7 +54,90 @@ def sheet_from_pixels(pixels: npt.NDArray[np.uint8], *, columns: int, scale: int
     for index, digit in enumerate(pixels):
         top, left = index // columns * step, index % columns * step
         canvas[top : top + 28, left : left + 28] = digit
-    return _png_from_canvas(canvas, scale)
+    return _png_from_canvas(canvas, scale, recipe)
+
+
+def recipe_text_from_png(data: bytes) -> str | None:
+    """The recipe in the text chunk of a PNG file, None if it has none. ValueError for what is no PNG."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            text = picture.info.get(RECIPE_CHUNK)
+    # What Pillow raises for damaged files: UnidentifiedImageError is an OSError, DecompressionBombError none.
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise ValueError("not a PNG picture, or damaged") from None
+    return str(text) if isinstance(text, str) else None
+
+
+def animation_from_pixels(
+    pixels: npt.NDArray[np.uint8],
+    format: AnimationFormat,
+    *,
+    milliseconds: int | Sequence[int] = 40,
+    scale: int = 1,
+    recipe: str = "",
+) -> bytes:
+    """Frames, uint8 [F, 28, 28], 0 background ... 255 ink -> GIF, WebP or APNG, lossless, played for ever.
+
+    `milliseconds` is how long a frame stays, one number for all or one for each, 20 or more; a GIF counts in
+    hundredths of a second. `recipe` is as in png_from_pixels, and goes into an APNG only. ValueError for
+    another shape, dtype, format, time or scale, or more than 64 megapixels in all.
+    """
+    _check_row(pixels)
+    times = [milliseconds] * len(pixels) if isinstance(milliseconds, int) else list(milliseconds)
+    if len(times) != len(pixels) or min(times) < 20:
+        raise ValueError(
+            f"{len(times)} times came for {len(pixels)} frames: expected one each, from 20 ms on"
+        )
+    options = {
+        "gif": {"format": "GIF", "optimize": False, "disposal": 1},
+        "webp": {"format": "WEBP", "lossless": True, "method": 4},
+        "apng": {"format": "PNG", "pnginfo": _text_chunk(recipe)},
+    }
+    if format not in options:
+        raise ValueError(f"format is {format!r}: expected one of {', '.join(options)}")
+    _check_size(pixels, scale)
+    frames = [Image.fromarray(frame) for frame in pixels.repeat(scale, axis=1).repeat(scale, axis=2)]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer,
+        save_all=True,
+        append_images=frames[1:],
+        duration=times,
+        loop=0,
+        **options[format],  # type: ignore[arg-type]
+    )
+    return buffer.getvalue()
+
+
+def svg_from_pixels(pixels: npt.NDArray[np.uint8], form: SvgForm = "outline") -> str:
+    """One digit, uint8 [28, 28], 0 background ... 255 ink -> SVG, white on black, 28 units square.
+
+    "outline" is the line at half ink, smooth at any size, holes by the even-odd rule; it needs contourpy
+    (ImportError without). "pixels" is exact: a rectangle for each run of one grey. ValueError for another
+    shape, dtype or form.
+    """
+    _check_digit(pixels)
+    if form not in ("outline", "pixels"):
+        raise ValueError(f"form is {form!r}: expected outline or pixels")
+    if form == "outline":
+        ink = f'<path fill="#fff" fill-rule="evenodd" d="{_outline(pixels)}"/>'
+    else:
+        ink = f'<g shape-rendering="crispEdges">{_rectangles(pixels)}</g>'
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="28" height="28" viewBox="0 0 28 28">'
+        f'<path d="M0 0h28v28H0z"/>{ink}</svg>\n'
+    )
+
+
+def png_from_line(picture: npt.NDArray[np.uint8], *, scale: int = 1, recipe: str = "") -> bytes:
+    """A line of text, uint8 [H, W], 0 background ... 255 ink -> one greyscale PNG.
+
+    `recipe` is as in png_from_pixels. ValueError for another shape or dtype, a scale outside 1...64, or more
+    than 64 megapixels.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 2 or not picture.size:
+        raise ValueError(f"the picture is {picture.dtype} {picture.shape}: expected uint8 of shape (H, W)")
+    return _png_from_canvas(picture, scale, recipe)
 
 
 def stem_of_digit(digit: int, *, placeholder: bool) -> str:
@@ -73,15 +167,96 @@ def write_whole(path: Path, data: bytes) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _png_from_canvas(canvas: npt.NDArray[np.uint8], scale: int) -> bytes:
+def _outline(pixels: npt.NDArray[np.uint8]) -> str:
+    """The lines at half ink as one path of closed quadratic B-splines."""
+    import contourpy  # an extra: only outlines need it
+
+    # The middle of pixel (row, column) lies at (column + 0.5, row + 0.5); a ring of background closes lines.
+    padded = np.pad(pixels, 1).astype(np.float64)
+    middles = np.arange(-1, 29) + 0.5
+    lines: list[Any] = [*contourpy.contour_generator(middles, middles, padded).lines(127.5)]
+    return "".join(_spline(line) for line in lines)
+
+
+def _spline(line: npt.NDArray[np.float64]) -> str:
+    """A closed line, float [P, 2], first point last again, as a curve without corners, in hundredths.
+
+    The control points of a quadratic B-spline lie on the line, about a pixel apart (where the line's own lie
+    close together the curve would have corners); the middles between them lie on the curve.
+    """
+    lengths = np.hypot(*np.diff(line, axis=0).T)
+    along = np.concatenate([[0], lengths.cumsum()])
+    places = np.linspace(0, along[-1], max(6, round(along[-1])), endpoint=False)
+    controls = np.stack([np.interp(places, along, line[:, axis]) for axis in (0, 1)], axis=1)
+    ends = _hundredths((controls + np.roll(controls, -1, axis=0)) / 2)
+    before = ends[-1]
+    pieces = [f"M{_pair(before)}"]
+    for control, end in zip(_hundredths(controls), ends, strict=True):
+        pieces.append(f"q{_pair(control - before)} {_pair(end - before)}")
+        before = end
+    return "".join(pieces) + "z"
+
+
+def _hundredths(point: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.rint(point * 100).astype(np.int64)
+
+
+def _pair(hundredths: npt.NDArray[np.int64]) -> str:
+    """Two numbers as SVG's paths have them, as short as they go: 50, -25 -> ".5-.25"."""
+    x, y = (re.sub(r"^(-?)0\.", r"\1.", f"{number / 100:g}") for number in hundredths.tolist())
+    return f"{x}{y}" if y.startswith("-") else f"{x} {y}"
+
+
+def _rectangles(pixels: npt.NDArray[np.uint8]) -> str:
+    """A rectangle for each run of one grey in a row, those of one grey in one path."""
+    paths: dict[int, list[str]] = {}
+    for y, row in enumerate(pixels.tolist()):
+        x = 0
+        for grey, run in groupby(row):
+            width = len([*run])
+            paths.setdefault(grey, []).append(f"M{x} {y}h{width}v1h-{width}z")
+            x += width
+    return "".join(
+        f'<path fill="#{grey:02x}{grey:02x}{grey:02x}" d="{"".join(paths[grey])}"/>'
+        for grey in sorted(paths)
+        if grey
+    )
+
+
+def _text_chunk(recipe: str) -> PngImagePlugin.PngInfo | None:
+    if not recipe:
+        return None
+    chunk = PngImagePlugin.PngInfo()
+    chunk.add_text(RECIPE_CHUNK, recipe)
+    return chunk
+
+
+def _check_digit(pixels: npt.NDArray[np.uint8]) -> None:
+    if pixels.dtype != np.uint8 or pixels.shape != (28, 28):
+        raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}: expected uint8 of shape (28, 28)")
+
+
+def _check_row(pixels: npt.NDArray[np.uint8]) -> None:
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (28, 28) or len(pixels) == 0:
+        raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}: expected uint8 of shape (B, 28, 28)")
+
+
+def _check_size(pixels: npt.NDArray[np.uint8], scale: int) -> None:
     if not 1 <= scale <= MAX_SCALE:
         raise ValueError(f"scale is {scale}: expected a whole number from 1 to {MAX_SCALE}")
-    if canvas.size * scale**2 > MAX_MEGAPIXELS * 10**6:
-        height, width = canvas.shape
+    if pixels.size * scale**2 > MAX_MEGAPIXELS * 10**6:
+        *frames, height, width = pixels.shape
+        size = f"{width * scale} by {height * scale} pixels{f' times {frames[0]}' if frames else ''}"
         raise ValueError(
-            f"the picture would be {width * scale} by {height * scale} pixels, more than {MAX_MEGAPIXELS}"
+            f"the picture would be {size}, more than {MAX_MEGAPIXELS}"
             " million: draw fewer digits or choose a smaller scale"
         )
+
+
+def _png_from_canvas(canvas: npt.NDArray[np.uint8], scale: int, recipe: str) -> bytes:
+    _check_size(canvas, scale)
     buffer = io.BytesIO()
-    Image.fromarray(canvas.repeat(scale, axis=0).repeat(scale, axis=1)).save(buffer, format="PNG")
+    Image.fromarray(canvas.repeat(scale, axis=0).repeat(scale, axis=1)).save(
+        buffer, format="PNG", pnginfo=_text_chunk(recipe)
+    )
     return buffer.getvalue()

@@ -409,3 +409,17 @@ def test_the_shipped_weights_are_ours_and_draw() -> None:
     pixels = generator.digits(7, range(5))
     assert (pixels.reshape(5, -1).mean(axis=1) > 5).all()  # ink
     assert (pixels[:, 0] < 30).all()  # on a black ground
+
+
+def test_the_way_back_is_the_gradient_of_the_images(generator: DigitGenerator) -> None:
+    rng = np.random.RandomState(0)
+    z, labels = latents_from_seeds([1, 2, 3]), [4, 0, 9]
+    images, pullback = generator.images_and_pullback(z, labels)
+    np.testing.assert_array_equal(images, generator.images(z, labels))
+    gradients = rng.standard_normal((3, 2, 28, 28))
+    direction = rng.standard_normal(z.shape)
+    step = 1e-6
+    ahead, behind = (generator.images(z + sign * step * direction, labels) for sign in (1, -1))
+    expected = (gradients * (ahead - behind) / (2 * step)).sum(axis=(2, 3))
+    along = (pullback(gradients) * direction[:, None]).sum(axis=2)
+    assert along == pytest.approx(expected, rel=1e-4, abs=1e-3)

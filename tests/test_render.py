@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
+import xml.etree.ElementTree
 import zipfile
 from pathlib import Path
 
@@ -12,7 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from digit_generator.render import png_from_pixels, sheet_from_pixels, write_whole, zip_from_files
+from digit_generator.placeholder import PlaceholderGenerator
+from digit_generator.render import (
+    animation_from_pixels,
+    png_from_line,
+    png_from_pixels,
+    sheet_from_pixels,
+    svg_from_pixels,
+    write_whole,
+    zip_from_files,
+)
 
 
 def decoded(png: bytes) -> np.ndarray:
@@ -109,3 +121,165 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
         write_whole(tmp_path / "other.png", b"newest")
     assert [*tmp_path.iterdir()] == [path]
     assert path.read_bytes() == b"new"
+
+
+# Animations
+
+
+@pytest.mark.parametrize("format", ["gif", "webp", "apng"])
+def test_an_animation_shows_each_frame_exactly_for_its_time(format: str) -> None:
+    pixels = random_pixels(4, 28, 28)
+    data = animation_from_pixels(pixels, format, milliseconds=[400, 40, 50, 400], scale=3)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.format == {"gif": "GIF", "webp": "WEBP", "apng": "PNG"}[format]
+        assert picture.n_frames == 4
+        assert picture.info["loop"] == 0  # for ever
+        times = []
+        for index, frame in enumerate(pixels):
+            picture.seek(index)
+            shown = np.asarray(picture.convert("L"))
+            np.testing.assert_array_equal(shown, frame.repeat(3, axis=0).repeat(3, axis=1))
+            times.append(picture.info["duration"])
+    assert times == [400, 40, 50, 400]
+
+
+def test_the_same_frames_give_the_same_bytes() -> None:
+    pixels = random_pixels(3, 28, 28)
+    for format in ("gif", "webp", "apng"):
+        assert animation_from_pixels(pixels, format) == animation_from_pixels(pixels, format)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"format": "mp4"}, "format is 'mp4': expected one of gif, webp, apng"),
+        ({"milliseconds": 10}, "expected one each, from 20 ms on"),
+        ({"milliseconds": [40]}, "1 times came for 2 frames"),
+        ({"scale": 0}, "expected a whole number from 1 to 64"),
+    ],
+)
+def test_other_animations_are_refused(options: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        animation_from_pixels(random_pixels(2, 28, 28), **{"format": "gif", **options})
+
+
+def test_an_animation_of_too_many_pixels_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"280 by 280 pixels times 1000, more than 64 million"):
+        animation_from_pixels(random_pixels(1000, 28, 28), "gif", scale=10)
+
+
+# SVG
+
+
+def inked(path: str) -> list[np.ndarray]:
+    """The closed curves of a path of relative quadratic pieces, as points along them, float [P, 2] each."""
+    curves = []
+    for curve in re.findall(r"M[^z]*z", path):
+        numbers = [float(number) for number in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", curve)]
+        point, points = np.array(numbers[:2]), []
+        for piece in np.array(numbers[2:]).reshape(-1, 2, 2):
+            control, end = point + piece
+            for t in np.arange(0, 1, 0.1):
+                points.append((1 - t) ** 2 * point + 2 * t * (1 - t) * control + t**2 * end)
+            point = end
+        np.testing.assert_allclose(point, numbers[:2], atol=1e-9)  # it ends where it began
+        curves.append(np.array(points))
+    return curves
+
+
+def area(points: np.ndarray) -> float:
+    x, y = points.T
+    return abs(float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
+
+
+def test_an_outline_is_the_line_at_half_ink() -> None:
+    """A disc of radius 8 about the middle of pixel (14, 13), with a hole of radius 3, edges a pixel soft."""
+    rows, columns = np.mgrid[:28, :28]
+    radius = np.hypot(rows - 14, columns - 13)
+    pixels = np.rint(255 * np.clip(0.5 + np.minimum(8 - radius, radius - 3), 0, 1)).astype(np.uint8)
+    svg = svg_from_pixels(pixels)
+    assert len(svg) < 2000
+    tree = xml.etree.ElementTree.fromstring(svg)
+    assert tree.attrib["viewBox"] == "0 0 28 28"
+    (path,) = (element for element in tree if element.get("fill-rule") == "evenodd")
+    curves = sorted(inked(path.attrib["d"]), key=area)
+    assert len(curves) == 2
+    for curve, expected in zip(curves, (3, 8), strict=True):
+        distance = np.hypot(*(curve - (13.5, 14.5)).T)
+        assert np.abs(distance - expected).max() < 0.3
+        assert area(curve) == pytest.approx(np.pi * expected**2, rel=0.1)
+
+
+def test_an_outline_has_no_corners() -> None:
+    """Each piece of the curve begins in the direction in which the one before ended."""
+    (path,) = re.findall(r'd="(M[^h"]*)"/></svg>', svg_from_pixels(PlaceholderGenerator().digits(8, [1])[0]))
+    for curve in re.findall(r"M[^z]*z", path):
+        numbers = [float(number) for number in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", curve)][2:]
+        pieces = np.array(numbers).reshape(-1, 2, 2)
+        leaving, arriving = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
+        turn = np.angle((np.roll(leaving, -1, axis=0) @ [1, 1j]) / (arriving @ [1, 1j]))
+        assert np.abs(turn).max() < 0.1  # radians; hundredths of a pixel are what is written
+
+
+def test_an_outline_keeps_inside_the_picture_and_ink_at_its_edge() -> None:
+    pixels = np.full((28, 28), 255, np.uint8)
+    (path,) = re.findall(r'd="(M[^h"]*)"/></svg>', svg_from_pixels(pixels))
+    (curve,) = inked(path)
+    assert area(curve) == pytest.approx(28 * 28, rel=0.01)
+
+
+def test_exact_svg_has_a_rectangle_for_each_run() -> None:
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[2, 3:7], pixels[2, 7], pixels[5, 27] = 255, 16, 255
+    svg = svg_from_pixels(pixels, "pixels")
+    assert '<path fill="#101010" d="M7 2h1v1h-1z"/>' in svg
+    assert '<path fill="#ffffff" d="M3 2h4v1h-4zM27 5h1v1h-1z"/>' in svg
+    assert svg.count("<path") == 3  # and the ground
+    xml.etree.ElementTree.fromstring(svg)
+
+
+def test_no_ink_is_an_empty_outline() -> None:
+    assert 'd=""' in svg_from_pixels(np.zeros((28, 28), np.uint8))
+
+
+def test_other_svgs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="form is 'smooth': expected outline or pixels"):
+        svg_from_pixels(random_pixels(28, 28), "smooth")
+    with pytest.raises(ValueError, match=r"expected uint8 of shape \(28, 28\)"):
+        svg_from_pixels(random_pixels(1, 28, 28))
+    monkeypatch.setitem(sys.modules, "contourpy", None)
+    with pytest.raises(ImportError):
+        svg_from_pixels(random_pixels(28, 28))
+
+
+@pytest.mark.browser
+def test_svg_in_chromium() -> None:
+    """Exact at 28 and at 2,800 pixels; the outline, at 28, has the ink of the picture."""
+    from serving import chromium
+
+    with chromium() as browser:
+
+        def shown(svg: str, size: int) -> np.ndarray:
+            page = browser.new_page(viewport={"width": size, "height": size})
+            look = f"body {{ margin: 0 }} svg {{ display: block; width: {size}px; height: {size}px }}"
+            page.set_content(f"<style>{look}</style>{svg}")
+            with Image.open(io.BytesIO(page.screenshot())) as picture:
+                page.close()
+                return np.asarray(picture.convert("L"))
+
+        for pixels in PlaceholderGenerator().digits([0, 4, 8], [0, 1, 2]):
+            exact = svg_from_pixels(pixels, "pixels")
+            np.testing.assert_array_equal(shown(exact, 28), pixels)
+            np.testing.assert_array_equal(shown(exact, 2800), pixels.repeat(100, axis=0).repeat(100, axis=1))
+            outline = shown(svg_from_pixels(pixels), 28).astype(float)
+            assert outline.sum() == pytest.approx(pixels.sum(), rel=0.15)
+            assert np.abs(outline - pixels).mean() < 8
+
+
+def test_a_line_is_a_picture_of_any_size() -> None:
+    picture = np.arange(35, dtype=np.uint8).reshape(5, 7)
+    with Image.open(io.BytesIO(png_from_line(picture, scale=3))) as opened:
+        np.testing.assert_array_equal(np.asarray(opened)[1::3, 1::3], picture)
+    for other in (picture[0], picture.astype(float), picture[:0]):
+        with pytest.raises(ValueError, match=r"expected uint8 of shape \(H, W\)"):
+            png_from_line(other)

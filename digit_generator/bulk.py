@@ -1,0 +1,135 @@
+"""Many images at once: the pixels of DigitGenerator, byte for byte, in a fraction of its time.
+
+Float32 is fast, but now and then a pixel lies so near to the border between two greys that the error of
+float32 decides. So all images are computed in float32, and a pixel within a margin of such a border is
+computed again in float64. The margin is measured with the weights and on the machine at hand, see MARGIN.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digit_generator.generate import (
+    LATENT_SIZE,
+    LEAKY_SLOPE,
+    DigitGenerator,
+    checked_latents,
+    labels_from_digits,
+    latents_from_seeds,
+)
+
+# The error before tanh is the sum of thousands of roundings. Its root mean square is measured on MEASURED
+# images; of 5.4 million pixels none was off by more than 12 times that, and one that were would still have
+# to lie within the excess of a border to come out wrong.
+MARGIN = 12
+MEASURED = 256
+# What float32 adds after that, in greys: 6e-8 * 127.5 in tanh, and two roundings of numbers up to 255.
+_ROUNDING = 3e-5
+_CHUNK = 512  # images computed at a time: what they need stays in the processor's cache
+
+
+class BulkGenerator:
+    """Draws as `generator` does, byte for byte. Nothing in it changes: it serves any number of threads."""
+
+    def __init__(self, generator: DigitGenerator) -> None:
+        self.generator: Final = generator
+        first, first_bias = generator.layers[0]
+        # The digit's half of the first layer is one of ten vectors, [10, 256].
+        self._labels = _float32(generator.label_emb @ first[:, LATENT_SIZE:].T + first_bias)
+        self._first = _float32(first[:, :LATENT_SIZE].T)
+        self._layers = [(_float32(weight.T), _float32(bias)) for weight, bias in generator.layers[1:]]
+        self._margin = MARGIN * self._error()
+
+    def pixels(
+        self, z: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
+    ) -> npt.NDArray[np.uint8]:
+        """z, float [B, 100], and labels, int [B], 0...9 -> pixels, uint8 [B, 28, 28], 0 ... 255 ink.
+
+        ValueError for another shape, another label, or a z that is not finite.
+        """
+        z = checked_latents(z)
+        labels = labels_from_digits(labels, len(z))
+        pixels = np.empty((len(z), 784), np.uint8)
+        rows, columns = [], []  # of the pixels near a border
+        buffers = self._buffers()
+        for start in range(0, len(z), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            greys = self._greys(z[chunk], labels[chunk], buffers)  # float32 [b, 784], 0...255
+            rounded = np.rint(greys, out=buffers[-1][: len(greys)])
+            pixels[chunk] = rounded
+            # How far a grey is from the nearest border, 0.5 from where it was rounded to, is compared with
+            # the margin: before tanh that is the same for all, after it times the slope of tanh.
+            off = np.abs(np.subtract(greys, rounded, out=rounded), out=rounded)
+            near = np.flatnonzero(off > 0.5 - (self._margin * 127.5 + _ROUNDING))
+            grey = greys.ravel()[near]
+            slope = grey * (255 - grey) / 127.5
+            near = near[off.ravel()[near] > 0.5 - (self._margin * slope + _ROUNDING)]
+            rows.append(start + near // 784)
+            columns.append(near % 784)
+        if rows:
+            self._mend(pixels, z, labels, np.concatenate(rows), np.concatenate(columns))
+        return pixels.reshape(-1, 28, 28)
+
+    def _mend(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        z: npt.NDArray[np.float64],
+        labels: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.intp],
+        columns: npt.NDArray[np.intp],
+    ) -> None:
+        """Compute the pixels at (rows, columns) of uint8 [B, 784] in float64. Rows are in order."""
+        weight, bias = self.generator.layers[-1]
+        images, first = np.unique(rows, return_index=True)
+        for start in range(0, len(images), _CHUNK):
+            chunk = images[start : start + _CHUNK]
+            ends = *first[start : start + _CHUNK + 1], len(rows)
+            part = slice(ends[0], ends[len(chunk)])
+            hidden = self.generator.hidden(z[chunk], self.generator.label_emb[labels[chunk]])
+            hidden = hidden[np.searchsorted(chunk, rows[part])]  # [pixels to mend, 1024]
+            values = np.einsum("ij,ij->i", hidden, weight[columns[part]]) + bias[columns[part]]
+            pixels[rows[part], columns[part]] = np.rint((np.tanh(values) + 1) * 127.5)
+
+    def _greys(
+        self,
+        z: npt.NDArray[np.float64],
+        labels: npt.NDArray[np.int64],
+        buffers: list[npt.NDArray[np.float32]],
+    ) -> npt.NDArray[np.float32]:
+        """The network in float32: [b, 784], 0...255 before rounding, in one of the buffers."""
+        count = len(z)
+        x = np.matmul(_float32(z), self._first, out=buffers[0][:count])
+        x += self._labels[labels]
+        for (weight, bias), scratch, out in zip(
+            self._layers, buffers[3:6], buffers[1:3] + buffers[6:7], strict=True
+        ):
+            x = np.maximum(x, np.multiply(x, np.float32(LEAKY_SLOPE), out=scratch[:count]), out=x)
+            x = np.matmul(x, weight, out=out[:count])
+            x += bias
+        x = np.tanh(x, out=x)
+        x += 1
+        x *= np.float32(127.5)
+        return x
+
+    def _buffers(self) -> list[npt.NDArray[np.float32]]:
+        sizes = [256, 512, 1024, 256, 512, 1024, 784, 784]
+        return [np.empty((_CHUNK, size), np.float32) for size in sizes]
+
+    def _error(self) -> float:
+        """The root mean square error of float32 before tanh, from greys that tanh does not flatten."""
+        z = latents_from_seeds(range(MEASURED))
+        labels = np.arange(MEASURED) % 10
+        exact = (self.generator.images(z, labels).reshape(-1, 784) + 1) * 127.5
+        slope = exact * (255 - exact) / 127.5
+        seen = slope > 8
+        if not seen.any():  # pictures of nothing but black and white
+            return 0.0
+        off = self._greys(z, labels, self._buffers()).astype(np.float64) - exact
+        return float(np.sqrt(np.mean((off[seen] / slope[seen]) ** 2)))
+
+
+def _float32(array: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    return np.ascontiguousarray(array, np.float32)

@@ -1,0 +1,153 @@
+"""How a picture was made, as a line of text inside its PNG, and the command that makes it again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from digit_generator.generate import MAX_SEED, DigitGenerator
+from digit_generator.placeholder import PlaceholderGenerator
+
+STYLE_NAMES = ("thickness", "slant", "width")  # the fields of style.Style, and options of the commands
+_MAX_COUNT = 10_000
+_MAX_TEXT = 1000  # characters of a number
+_MAX_STOPS = 2000
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be followed; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One picture: a digit, a sheet of them, a number, or a morph. RecipeError for anything else.
+
+    Exactly one of `digit` (0...9), `text` (a number) and `stops` (a morph: (digit, seed), ...) is given.
+
+    weights_sha256: of the weights file; "" where it is not known, and of a placeholder, drawn by rule.
+    seed: of the first digit, 0...2^32-1; of a number; not used by a morph, whose stops have their own.
+    count: how many digits, with seeds one after the other; more than one make a sheet.
+    frames_between, animated: of a morph; as a strip if not animated, else as an APNG.
+    style: what was asked for, by the names of STYLE_NAMES, in the units of style.Style. None leaves all.
+    scale: pixels of the picture for one of the digit's.
+    """
+
+    weights_sha256: str
+    digit: int | None = None
+    seed: int = 0
+    count: int = 1
+    text: str | None = None
+    stops: tuple[tuple[int, int], ...] = ()
+    frames_between: int = 0
+    animated: bool = False
+    style: Mapping[str, float] | None = None
+    scale: int = 1
+    placeholder: bool = False
+
+    def __post_init__(self) -> None:
+        stops = self.stops
+        checks = (
+            re.fullmatch("([0-9a-f]{64})?", self.weights_sha256),
+            (self.digit is not None) + (self.text is not None) + bool(stops) == 1,
+            self.digit is None or self.digit in range(10),
+            0 <= self.seed <= MAX_SEED and 1 <= self.count <= _MAX_COUNT,
+            self.seed + self.count - 1 <= MAX_SEED,
+            self.text is None or (0 < len(self.text) <= _MAX_TEXT and self.text.isprintable()),
+            len(stops) != 1 and len(stops) <= _MAX_STOPS,
+            all(digit in range(10) and 0 <= seed <= MAX_SEED for digit, seed in stops),
+            0 <= self.frames_between <= _MAX_STOPS and 1 <= self.scale <= 64,
+            self.style is None
+            or (set(self.style) <= {*STYLE_NAMES} and {*map(_is_number, self.style.values())} <= {True}),
+        )
+        if not all(checks):
+            raise RecipeError(f"{self!r} is no picture that this program draws")
+
+    def to_text(self) -> str:
+        """The recipe as one line of JSON, in ASCII, without what is as the class has it by default."""
+        told = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name == "weights_sha256" or getattr(self, field.name) != field.default
+        }
+        return json.dumps(told | ({"style": dict(self.style)} if self.style else {}))
+
+    @classmethod
+    def of(cls, generator: DigitGenerator | PlaceholderGenerator, **picture: Any) -> Recipe:
+        """The recipe of a picture drawn by `generator`; `picture` are the other fields."""
+        if isinstance(generator, PlaceholderGenerator):
+            return cls("", placeholder=True, **picture)
+        return cls(generator.digest, **picture)
+
+    @classmethod
+    def from_text(cls, text: str) -> Recipe:
+        """The recipe that to_text wrote. RecipeError if it did not write this."""
+        try:
+            told: dict[str, Any] = json.loads(text)
+            types = {
+                "weights_sha256": str,
+                "text": str,
+                "animated": bool,
+                "placeholder": bool,
+                "style": dict,
+                "stops": list,
+            }
+            if not all(type(value) is types.get(name, int) for name, value in told.items()):
+                raise TypeError("a value of another type")
+            stops = tuple((digit, seed) for digit, seed in told.pop("stops", ()))
+            if not all(type(number) is int for stop in stops for number in stop):
+                raise TypeError("a stop that is no digit and seed")
+            return cls(**told, stops=stops)
+        # JSON that is none, that is no object, with other names, or of other values.
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise RecipeError(
+                "the recipe in it is damaged, or from a later version of this program"
+            ) from None
+
+    def arguments(self, weights: str | None = None) -> list[str]:
+        """What follows `python -m digit_generator` to draw this picture again, by a weights file if named."""
+        if self.stops:
+            words = ["morph", *(f"{digit}:{seed}" for digit, seed in self.stops)]
+            words += ["--frames", str(self.frames_between), "--format", "apng" if self.animated else "strip"]
+            words += ["--scale", str(self.scale)]
+        elif self.digit is not None:
+            words = ["generate", str(self.digit), "--count", str(self.count), "--seed", str(self.seed)]
+            words += ["--sheet"] * (self.count > 1)
+        else:
+            words = ["number", "--seed", str(self.seed)]
+        for name, value in (self.style or {}).items():
+            words += [f"--{name}={value!r}"]  # with "=", since a slant may begin with a minus
+        words += ["--scale", str(self.scale)] * (self.scale > 1 and not self.stops)
+        words += ["--placeholder"] * self.placeholder
+        words += ["--weights", weights] if weights else []
+        if self.text is not None:
+            words += ["--", self.text]  # a number may begin with a minus
+        return words
+
+    def command(self, weights: str | None = None) -> str:
+        """The command that draws this picture again, quoted for a shell."""
+        return shlex.join(["python", "-m", "digit_generator", *self.arguments(weights)])
+
+    def described(self) -> dict[str, str]:
+        """What the recipe says, for a person, by name."""
+        if self.stops:
+            kind = "animation" if self.animated else "strip"
+            what = {
+                "morph": " to ".join(f"{digit} (seed {seed})" for digit, seed in self.stops),
+                "shown as": f"{kind}, {self.frames_between} pictures between",
+            }
+        elif self.digit is not None:
+            last = f" to {self.seed + self.count - 1}" if self.count > 1 else ""
+            what = {"digit": str(self.digit), "seed" if self.count == 1 else "seeds": f"{self.seed}{last}"}
+        else:
+            what = {"number": str(self.text), "seed": str(self.seed)}
+        what |= {name: f"{value:g}" for name, value in (self.style or {}).items()}
+        weights = "none, a placeholder drawn by rule" if self.placeholder else self.weights_sha256
+        return what | {"weights": weights or "unknown", "scale": str(self.scale)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6

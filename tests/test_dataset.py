@@ -1,0 +1,378 @@
+"""Sets are opened by readers that nobody here wrote, hold what DigitGenerator.digits draws, and are whole."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import idx2numpy
+import numpy as np
+import pyarrow.parquet
+import pytest
+from mnist import MNIST
+from PIL import Image
+
+from digit_generator import DigitGenerator, dataset, latents_from_seeds, pixels_from_images
+from digit_generator.dataset import DatasetError, plan, write_dataset
+from digit_generator.evaluation.data import digits_from_npz
+from digit_generator.recipe import Recipe
+from digit_generator.render import recipe_text_from_png
+
+COUNT, TEST_COUNT = 60, 20
+
+
+@pytest.fixture(scope="session")
+def written(
+    generator: DigitGenerator, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Path, dict[str, Any]]]:
+    """written(format) -> the folder of a set with two parts, and its manifest. Not to be changed."""
+    made: dict[str, tuple[Path, dict[str, Any]]] = {}
+
+    def write(format: Any) -> tuple[Path, dict[str, Any]]:
+        if format not in made:
+            out = tmp_path_factory.mktemp("sets") / format
+            made[format] = out, write_dataset(out, generator, COUNT, test_count=TEST_COUNT, format=format)
+        return made[format]
+
+    return write
+
+
+@pytest.fixture
+def expected(generator: DigitGenerator) -> dict[str, tuple[np.ndarray, list[int]]]:
+    """What the parts hold: pixels, drawn one by one as a person would, and labels."""
+    return {
+        part.name: (generator.digits(part.labels, part.seeds), part.labels.tolist())
+        for part in plan(COUNT, TEST_COUNT)
+    }
+
+
+# What is in them
+
+
+def test_idx_is_read_by_idx2numpy_and_python_mnist(
+    written: Callable[[str], tuple[Path, dict[str, Any]]], expected: dict[str, tuple[np.ndarray, list[int]]]
+) -> None:
+    folder, _ = written("idx")
+    for name, part in (("train", "train"), ("t10k", "test")):
+        pixels, labels = expected[part]
+        with gzip.open(folder / f"{name}-images-idx3-ubyte.gz") as file:
+            np.testing.assert_array_equal(idx2numpy.convert_from_file(file), pixels)
+        with gzip.open(folder / f"{name}-labels-idx1-ubyte.gz") as file:
+            assert idx2numpy.convert_from_file(file).tolist() == labels
+    reader = MNIST(str(folder), gz=True, return_type="numpy")
+    for load, part in ((reader.load_training, "train"), (reader.load_testing, "test")):
+        pixels, labels = load()
+        np.testing.assert_array_equal(pixels.reshape(-1, 28, 28), expected[part][0])
+        assert labels.tolist() == expected[part][1]
+
+
+def test_npz_is_read_by_numpy_and_the_evaluation(
+    written: Callable[[str], tuple[Path, dict[str, Any]]], expected: dict[str, tuple[np.ndarray, list[int]]]
+) -> None:
+    folder, _ = written("npz")
+    for part, (pixels, labels) in expected.items():
+        with np.load(folder / f"{part}.npz", allow_pickle=False) as arrays:
+            assert {*arrays} == {"pixels", "labels"}
+            np.testing.assert_array_equal(arrays["pixels"], pixels)
+            assert arrays["labels"].tolist() == labels
+        assert len(digits_from_npz(folder / f"{part}.npz")) == len(labels)
+
+
+def test_png_folders_are_read_by_pillow_by_their_table(
+    written: Callable[[str], tuple[Path, dict[str, Any]]], expected: dict[str, tuple[np.ndarray, list[int]]]
+) -> None:
+    folder, manifest = written("png")
+    for part, (pixels, labels) in expected.items():
+        with (folder / part / "metadata.csv").open(newline="") as file:
+            rows = [*csv.DictReader(file)]
+        assert [int(row["label"]) for row in rows] == labels
+        assert len([*(folder / part).rglob("*.png")]) == len(rows)
+        for row, image in zip(rows, pixels, strict=True):
+            path = folder / part / row["file_name"]
+            assert path.parent.name == row["label"]
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]
+            with Image.open(path) as picture:
+                np.testing.assert_array_equal(np.asarray(picture), image)
+            recipe = Recipe.from_text(recipe_text_from_png(path.read_bytes()) or "")
+            assert (recipe.digit, recipe.seed) == (int(row["label"]), int(row["seed"]))
+            assert recipe.weights_sha256 == manifest["weights_sha256"]
+
+
+@pytest.fixture
+def load_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """load_dataset of Hugging Face's library, without a network, with a cache of its own."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it imports
+        import datasets
+
+        datasets.disable_progress_bars()
+
+        def load(*arguments: str, **options: str) -> Any:
+            return datasets.load_dataset(*arguments, cache_dir=str(tmp_path / "cache"), **options)
+
+        yield load
+
+
+def test_parquet_is_read_by_hugging_face_as_images_and_class_labels(
+    written: Callable[[str], tuple[Path, dict[str, Any]]],
+    expected: dict[str, tuple[np.ndarray, list[int]]],
+    load_dataset: Callable[..., Any],
+) -> None:
+    import datasets
+
+    folder, _ = written("parquet")
+    loaded = load_dataset(str(folder))
+    assert {*loaded} == {"train", "test"}
+    for part, (pixels, labels) in expected.items():
+        features = loaded[part].features
+        assert features["image"] == datasets.Image()
+        assert features["label"] == datasets.ClassLabel(names=[str(digit) for digit in range(10)])
+        assert loaded[part]["label"][:] == labels
+        for item, image in zip(loaded[part], pixels, strict=True):
+            np.testing.assert_array_equal(np.asarray(item["image"]), image)
+
+
+def test_png_folders_are_read_by_hugging_face(
+    written: Callable[[str], tuple[Path, dict[str, Any]]],
+    expected: dict[str, tuple[np.ndarray, list[int]]],
+    load_dataset: Callable[..., Any],
+) -> None:
+    loaded = load_dataset("imagefolder", data_dir=str(written("png")[0]))
+    for part, (pixels, labels) in expected.items():
+        by_seed = sorted(loaded[part], key=lambda item: item["seed"])
+        assert [item["label"] for item in by_seed] == labels
+        np.testing.assert_array_equal(np.stack([np.asarray(item["image"]) for item in by_seed]), pixels)
+
+
+def test_pictures_in_parquet_carry_their_recipe(
+    written: Callable[[str], tuple[Path, dict[str, Any]]],
+) -> None:
+    table = pyarrow.parquet.read_table(written("parquet")[0] / "test-00000-of-00001.parquet").to_pylist()
+    recipe = Recipe.from_text(recipe_text_from_png(table[3]["image"]["bytes"]) or "")
+    assert (recipe.digit, recipe.seed) == (table[3]["label"], table[3]["seed"])
+
+
+@pytest.mark.parametrize("format", ["idx", "npz", "png", "parquet"])
+def test_the_manifest_says_how_it_was_made(
+    written: Callable[[str], tuple[Path, dict[str, Any]]],
+    generator: DigitGenerator,
+    expected: dict[str, tuple[np.ndarray, list[int]]],
+    format: str,
+) -> None:
+    folder, manifest = written(format)
+    assert json.loads((folder / "manifest.json").read_text()) == manifest
+    assert manifest["weights_sha256"] == generator.digest
+    assert (manifest["format"], manifest["seed"], manifest["style"]) == (format, 0, None)
+    for name, (pixels, labels) in expected.items():
+        part = manifest["parts"][name]
+        assert part["count_of_digit"] == [labels.count(digit) for digit in range(10)]
+        assert part["pixels_sha256"] == hashlib.sha256(pixels.tobytes()).hexdigest()
+        first = generator.digits(labels[0], [part["first_image_seed"]])[0]
+        np.testing.assert_array_equal(first, pixels[0])
+    assert {"python", "numpy", "zlib"} <= {*manifest["versions"]}
+    for name, file in manifest["files"].items():
+        data = (folder / name).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
+    others = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    unlisted = others - {*manifest["files"]} - {"manifest.json"}
+    assert all(name.endswith(".png") for name in unlisted)  # those are in the table
+
+
+@pytest.mark.parametrize("format", ["idx", "npz", "png", "parquet"])
+def test_the_same_set_has_the_same_bytes(
+    written: Callable[[str], tuple[Path, dict[str, Any]]],
+    generator: DigitGenerator,
+    tmp_path: Path,
+    format: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dataset, "_BLOCK", COUNT // 2 if format != "parquet" else COUNT)
+    monkeypatch.setattr("time.time", lambda: 2.2e9)
+    again = write_dataset(tmp_path / "again", generator, COUNT, test_count=TEST_COUNT, format=format)
+    assert again == written(format)[1]
+
+
+# What is planned
+
+
+def test_digits_come_in_their_shares() -> None:
+    (part,) = plan(1000)
+    assert np.bincount(part.labels).tolist() == [100] * 10
+    (part,) = plan(7, shares={7: 1, 1: 1.0})
+    assert sorted(part.labels.tolist()) == [1, 1, 1, 1, 7, 7, 7]  # what is left over: the lower digit first
+    (part,) = plan(10, shares={9: 3, 2: 1, 5: 0})
+    assert np.bincount(part.labels).tolist() == [0, 0, 3, 0, 0, 0, 0, 0, 0, 7]  # 2.5 and 7.5
+    assert sum(len(part.labels) for part in plan(9999, 1)) == 10_000
+
+
+def test_digits_are_shuffled_and_another_seed_gives_others() -> None:
+    (part,) = plan(1000, seed=1)
+    (other,) = plan(1000, seed=2)
+    assert (part.labels != np.sort(part.labels)).mean() > 0.5
+    assert (part.labels != other.labels).mean() > 0.5
+    assert not {*part.seeds.tolist()} & {*other.seeds.tolist()}
+    np.testing.assert_array_equal(plan(1000, seed=1)[0].labels, part.labels)
+
+
+def test_no_image_is_in_both_parts() -> None:
+    train, test = plan(1000, 500)
+    assert len({*train.seeds.tolist(), *test.seeds.tolist()}) == 1500
+    assert np.bincount(test.labels).tolist() == [50] * 10
+
+
+def test_seeds_go_on_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Last(np.random.RandomState):
+        def randint(self, *_: Any, **__: Any) -> int:
+            return 2**32 - 2
+
+    monkeypatch.setattr(np.random, "RandomState", Last)
+    assert plan(3)[0].seeds.tolist() == [2**32 - 2, 2**32 - 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"count": 0}, "0 images to learn from"),
+        ({"count": -5}, "expected at least 1"),
+        ({"count": 5, "test_count": -1}, "at least 0"),
+        ({"count": 10_000_000, "test_count": 1}, "at most 10000000 together"),
+        ({"count": 5, "seed": -1}, "seed -1 is not a whole number from 0 to 4294967295"),
+        ({"count": 5, "shares": {10: 1}}, "expected a number of 0 or more for digits 0 to 9"),
+        ({"count": 5, "shares": {1: -1}}, "expected a number of 0 or more"),
+        ({"count": 5, "shares": {1: float("nan")}}, "expected a number of 0 or more"),
+        ({"count": 5, "shares": {}}, "expected a number of 0 or more"),
+        ({"count": 5, "shares": {1: 0}}, "all shares are 0"),
+        ({"count": 5, "format": "jpeg"}, "format is 'jpeg': expected one of idx, npz, png, parquet"),
+        ({"count": 5, "style": object()}, "without the controls"),
+    ],
+)
+def test_what_cannot_be_made_is_told(
+    generator: DigitGenerator, tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DatasetError, match=words):
+        write_dataset(tmp_path / "set", generator, **options)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_style_moves_z_and_is_told(generator: DigitGenerator, tmp_path: Path) -> None:
+    """With stand-ins for style.Style and style.StyleControls."""
+
+    class Style:
+        @property
+        def asked(self) -> dict[str, float]:
+            return {"slant": 0.25}
+
+    class Controls:
+        def latents(self, z: np.ndarray, labels: np.ndarray, style: Any) -> np.ndarray:
+            return z + style.asked["slant"] * labels[:, None]
+
+    manifest = write_dataset(
+        tmp_path / "set", generator, 20, format="png", style=Style(), controls=Controls()
+    )
+    assert manifest["style"] == {"slant": 0.25}
+    (part,) = plan(20)
+    z = latents_from_seeds(part.seeds.tolist()) + 0.25 * part.labels[:, None]
+    expected = pixels_from_images(generator.images(z, part.labels))
+    assert manifest["parts"]["train"]["pixels_sha256"] == hashlib.sha256(expected.tobytes()).hexdigest()
+    png = next((tmp_path / "set").rglob("*.png")).read_bytes()
+    assert Recipe.from_text(recipe_text_from_png(png) or "").style == {"slant": 0.25}
+
+
+# Whole or not at all
+
+
+def test_a_folder_that_is_empty_is_taken(generator: DigitGenerator, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    write_dataset(tmp_path / "set", generator, 1)
+    write_dataset(tmp_path / "new" / "deep" / "set", generator, 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"set", "new"}
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(generator: DigitGenerator, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(DatasetError, match="is not empty: name another folder"):
+        write_dataset(tmp_path, generator, 1)
+    with pytest.raises(DatasetError, match="is a file: name a folder"):
+        write_dataset(tmp_path / "mine.txt", generator, 1)
+    with pytest.raises(DatasetError, match=r"cannot be (read|written)"):
+        write_dataset(tmp_path / "mine.txt" / "inside", generator, 1)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("mine.txt", "mine")]
+
+
+def test_the_folder_one_is_in_is_not_replaced(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatasetError, match="is the folder you are in"):
+        write_dataset(".", generator, 1)
+
+
+@pytest.mark.parametrize("format", ["idx", "npz", "png", "parquet"])
+def test_a_disk_that_fills_up_leaves_nothing(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Any
+) -> None:
+    """When the second block comes."""
+    monkeypatch.setattr(dataset, "_BLOCK", 20)
+    original, calls = dataset._WRITERS[format], []
+
+    def writer(*arguments: Any) -> Callable[[dataset.Block], None]:
+        write = original(*arguments)
+
+        def full(block: dataset.Block) -> None:
+            calls.append(block)
+            if len(calls) == 2:
+                raise OSError(28, "No space left on device")
+            write(block)
+
+        return full
+
+    monkeypatch.setitem(dataset._WRITERS, format, writer)
+    with pytest.raises(DatasetError, match=r"disk of .* is full: make room, or choose another folder"):
+        write_dataset(tmp_path / "set", generator, 60, format=format)
+    assert len(calls) == 2
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_disk_that_is_too_small_is_told_at_once(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**6))
+    monkeypatch.setattr(DigitGenerator, "images", None)  # nothing is drawn
+    with pytest.raises(DatasetError, match="has 1 MB left and the set may need 18 MB: make room"):
+        write_dataset(tmp_path / "set", generator, 60_000)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_ctrl_c_leaves_nothing(generator: DigitGenerator, tmp_path: Path) -> None:
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path / "set", generator, 10, progress=stop)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_progress_counts_the_images(generator: DigitGenerator, tmp_path: Path) -> None:
+    counted: list[int] = []
+    write_dataset(tmp_path / "set", generator, 5000, test_count=7, progress=counted.append)
+    assert sum(counted) == 5007
+    assert len(counted) > 1
+
+
+def test_a_missing_library_is_named(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(DatasetError, match="needs the library pyarrow: pip install pyarrow"):
+        write_dataset(tmp_path / "set", generator, 1, format="parquet")
+    assert not [*tmp_path.iterdir()]
