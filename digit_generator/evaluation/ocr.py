@@ -10,9 +10,11 @@ the vocabulary, and the digit is read whose one-character string has the highest
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,25 @@ def ocr_log_probabilities(pixels: Pixels) -> Floats:
         probabilities = session.run(None, {name: lines})[0][:, :, vocabulary].astype(np.float64)
         read.append(log_probability_of_one(probabilities / probabilities.sum(axis=2, keepdims=True)))
     return np.concatenate(read)
+
+
+def ocr_texts(pictures: Sequence[Pixels]) -> list[str]:
+    """What the recogniser reads in lines of digits, uint8 [H, W] each, 0 background to 255 ink.
+
+    Each becomes black on white and 48 pixels high; at every place the most probable of blank and ten digits
+    is taken, repeats are merged and blanks left out (best path decoding, Graves et al. 2006, section 3.2). A
+    line may have any number of digits.
+    """
+    session, vocabulary = _recogniser()
+    name = session.get_inputs()[0].name
+    texts = []
+    for picture in pictures:
+        width = max(1, round(picture.shape[1] * _HEIGHT / picture.shape[0]))
+        large = Image.fromarray(255 - picture).resize((width, _HEIGHT), Image.Resampling.BICUBIC)
+        line = np.full((1, 3, _HEIGHT, width), np.asarray(large, np.float32) / 127.5 - 1)
+        read = session.run(None, {name: line})[0][0][:, vocabulary].argmax(axis=1)
+        texts.append("".join(str(symbol - 1) for symbol, _ in groupby(read) if symbol))
+    return texts
 
 
 def log_probability_of_one(probabilities: Floats) -> Floats:

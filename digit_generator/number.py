@@ -1,0 +1,307 @@
+"""A whole number in one hand: "2026" -> one line of digits and signs, with a box for every character.
+
+The digits are generated, all from the z of one writer (style.hand_latents). The signs . , - : / + are drawn
+by rule, as strokes of the same thickness and slant. Characters stand as far apart as their ink says, not
+their cells, and no box reaches into another; the baseline moves a little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from digit_generator.generate import DigitGenerator, checked_seeds, pixels_from_images
+from digit_generator.shapes import estimated_shapes
+from digit_generator.style import Style, StyleControls, evened_latents, hand_latents
+
+SIGNS = ".,-:/+"
+CHARACTERS = f"0123456789{SIGNS} "
+MAX_CHARACTERS = 200
+MAX_TEXTS = 100_000
+BLANK = "#"
+"""In a pattern, the place of any digit."""
+
+INK = 64
+"""From this on, of 255, a pixel counts as ink: for the boxes, and for the distance of two characters."""
+
+_HEIGHT = 20  # of a digit, as MNIST has them
+_MARGIN = 5  # around the line
+_GAP = 1.8  # and two fifths of the thickness: between the ink of two characters, where they come closest
+_BOX_GAP = 1  # between their boxes, at least
+_SPACE = 9  # a space
+_ALONE = 3  # rows up and down that count as close
+_CELL = 40  # a sign is drawn on a square of this size, its baseline at row 30
+_BASELINE = 30
+_SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
+
+_Pixels = npt.NDArray[np.uint8]
+
+
+class NumberError(ValueError):
+    """A text that cannot be written, or a pattern that cannot be filled; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text: the picture uint8 [H, W], 0 background ... 255 ink, and where each character stands.
+
+    boxes: (character, left, top, right, bottom) in pixels for each character of the text, in order; right and
+    bottom are the first column and row after it. The box of a space is the gap.
+    """
+
+    picture: _Pixels
+    text: str
+    boxes: list[tuple[str, int, int, int, int]]
+
+
+def write_number(
+    generator: DigitGenerator,
+    text: str,
+    seed: int = 0,
+    style: Style | None = None,
+    controls: StyleControls | None = None,
+) -> Line:
+    """Write the text in the hand of `seed`: digits, the signs . , - : / + and spaces.
+
+    The same weights, text, seed and style give the same line. A style holds for each character as nearly as
+    that digit goes: a narrow width makes every digit as narrow as it gets. `controls` are read from beside
+    the weights if a style asks for them. NumberError for another text, StyleError for a style that no digit
+    reaches or no controls, ValueError for another seed.
+    """
+    text = checked_text(text)
+    (seed,) = checked_seeds([seed])
+    style = style or Style()
+    digits = [int(character) for character in text if character.isdigit()]
+    labels = digits or [*range(10)]  # signs alone have the hand of the ten digits
+    z = evened_latents(generator, hand_latents(seed, labels), labels)
+    if style.asked:
+        controls = controls or StyleControls.load(generator)
+        z = controls.latents(z, labels, [controls.nearest(digit, style) for digit in labels])
+    images = generator.images(z, labels)
+    pixels = pixels_from_images(images)
+    return line_from_cells(text, pixels[: len(digits)], seed=seed, hand=pixels)
+
+
+def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | None = None) -> Line:
+    """Set digits, uint8 [B, 28, 28], one for every digit of the text, on one line.
+
+    Any digits will do, real ones too. The signs get the middle thickness and slant of the digits `hand`,
+    which are the cells if not given.
+    NumberError for another text, or another number of cells.
+    """
+    text = checked_text(text)
+    if len(cells) != sum(character.isdigit() for character in text):
+        raise NumberError(f"{len(cells)} digits came for {text!r}: expected one picture for each digit in it")
+    hand = cells if hand is None else hand
+    written = hand[hand.any(axis=(1, 2))] / 255
+    thickness, slant = (2.5, 0.1) if not len(written) else np.median(estimated_shapes(written)[0], axis=0)[:2]
+    rng = np.random.RandomState([seed, _SIGN_STREAM])
+    rest = iter(cells)
+    drift = 0.0
+    glyphs: list[_Glyph | None] = []
+    for character in text:
+        chance = rng.uniform(-1, 1, 8)  # as many for every character: a longer text begins as a shorter one
+        drift = 0.6 * drift + 0.8 * chance[0]
+        if character == " ":
+            glyphs.append(None)
+        elif character.isdigit():
+            glyphs.append(_Glyph(next(rest), baseline=None, drift=round(drift)))
+        else:
+            cell = _sign(character, thickness, slant, chance[1:])
+            glyphs.append(_Glyph(cell, baseline=_BASELINE, drift=round(drift)))
+    return _set(text, glyphs, _GAP + 0.4 * thickness)
+
+
+def texts_from_pattern(pattern: str, count: int, seed: int = 0) -> list[str]:
+    """`count` texts in which a random digit stands for every # of the pattern, such as "#####-####".
+
+    NumberError for a pattern without # or with what cannot be written, or a count outside 1...100,000.
+    """
+    if BLANK not in pattern:
+        raise NumberError(f"the pattern {pattern!r} has no {BLANK}, which stands for any digit")
+    checked_text(pattern.replace(BLANK, "0"))
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_TEXTS:
+        raise NumberError(f"count is {count!r}: expected a whole number from 1 to {MAX_TEXTS}")
+    (seed,) = checked_seeds([seed])
+    digits = np.random.RandomState(seed).randint(0, 10, (count, pattern.count(BLANK)))
+    parts = pattern.split(BLANK)
+    return [
+        parts[0] + "".join(f"{digit}{part}" for digit, part in zip(row, parts[1:], strict=True))
+        for row in digits
+    ]
+
+
+def checked_text(text: str) -> str:
+    """The text. NumberError unless it can be written."""
+    if not isinstance(text, str) or not text.strip(" "):
+        raise NumberError(
+            f"the text {text!r} is empty: expected digits, the signs {' '.join(SIGNS)} and spaces"
+        )
+    if len(text) > MAX_CHARACTERS:
+        raise NumberError(f"the text has {len(text)} characters: expected {MAX_CHARACTERS} at most")
+    for character in text:
+        if character not in CHARACTERS:
+            raise NumberError(
+                f"{character!r} cannot be written: expected digits, the signs {' '.join(SIGNS)} and spaces"
+            )
+    return text
+
+
+class _Glyph:
+    """A character's cell and the box of its ink in it, which stands on the baseline if `baseline` is None."""
+
+    def __init__(self, cell: _Pixels, *, baseline: int | None, drift: int) -> None:
+        self.cell = cell
+        ink = cell >= INK
+        if not ink.any():  # a generator that draws nothing: the blank cell keeps its place
+            ink = np.ones_like(ink)
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        self.top, self.bottom = int(rows[0]), int(rows[-1]) + 1  # in the cell
+        self.left, self.right = int(columns[0]), int(columns[-1]) + 1
+        self.over = self.top - (self.bottom if baseline is None else baseline) + drift  # negative: above
+        box = ink[self.top : self.bottom, self.left : self.right]
+        # Where the ink begins and ends in every row of the box.
+        self.first = np.where(box.any(axis=1), box.argmax(axis=1), np.inf)
+        self.last = np.where(box.any(axis=1), box.shape[1] - box[:, ::-1].argmax(axis=1), -np.inf)
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+
+def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float) -> Line:
+    """Put the glyphs side by side, as close as `gap`, between their ink, and _BOX_GAP allow."""
+    drawn = [glyph for glyph in glyphs if glyph]
+    above = max(_HEIGHT, *(-glyph.over for glyph in drawn)) + _MARGIN  # rows over the baseline
+    height = above + max(0, *(glyph.over + glyph.height for glyph in drawn)) + _MARGIN
+    edge = np.full(height, -np.inf)  # how far the ink has come to the right, in every row
+    lefts: list[int] = []
+    end, pending = 0, 0  # where the last box ends; the spaces since
+    for glyph in glyphs:
+        if glyph is None:
+            pending += _SPACE
+            continue
+        rows = above + glyph.over + np.arange(glyph.height)
+        left = 0
+        if lefts:
+            near = np.array([edge[max(row - _ALONE, 0) : row + _ALONE + 1].max() for row in rows])
+            closest = (near - glyph.first).max()
+            left = max(end + _BOX_GAP, round(closest + gap) if np.isfinite(closest) else 0)
+        left += pending
+        lefts.append(left)
+        edge[rows] = np.maximum(edge[rows], left + glyph.last)
+        end, pending = left + glyph.width, 0
+    end += pending
+    picture = np.zeros((height, end + 2 * _MARGIN), np.uint8)
+    boxes: list[tuple[str, int, int, int, int]] = []
+    places = iter(lefts)
+    for character, glyph in zip(text, glyphs, strict=True):
+        if glyph is None:
+            boxes.append((character, 0, 0, 0, 0))
+            continue
+        left, top = next(places) + _MARGIN, above + glyph.over
+        boxes.append((character, left, top, left + glyph.width, top + glyph.height))
+        _lay(picture, glyph.cell, top - glyph.top, left - glyph.left)
+    return Line(picture, text, _with_spaces(boxes, picture.shape))
+
+
+def _lay(picture: _Pixels, cell: _Pixels, top: int, left: int) -> None:
+    """Lay the cell on the picture, faint edges included; what lies outside the picture is left out."""
+    height, width = cell.shape
+    up, start = max(-top, 0), max(-left, 0)
+    cell = cell[up : max(picture.shape[0] - top, 0), start : max(picture.shape[1] - left, 0)]
+    place = picture[top + up : top + height, left + start : left + width]
+    np.maximum(place, cell, out=place)
+
+
+def _with_spaces(
+    boxes: list[tuple[str, int, int, int, int]], shape: tuple[int, ...]
+) -> list[tuple[str, int, int, int, int]]:
+    """Spaces in a row share the gap between their neighbours, and are as high as the line without margin."""
+    index = 0
+    while index < len(boxes):
+        after = index
+        while after < len(boxes) and boxes[after][0] == " ":
+            after += 1
+        if after > index:
+            left = boxes[index - 1][3] if index else 0
+            right = boxes[after][1] if after < len(boxes) else shape[1]
+            ends = np.linspace(left, right, after - index + 1).round().astype(int).tolist()
+            for place in range(index, after):
+                start, stop = ends[place - index], ends[place - index + 1]
+                boxes[place] = (" ", start, _MARGIN, stop, shape[0] - _MARGIN)
+        index = after + 1
+    return boxes
+
+
+def _sign(character: str, thickness: float, slant: float, chance: npt.NDArray[np.float64]) -> _Pixels:
+    """A sign on its cell, uint8 [40, 40], from strokes with round ends; chance: seven numbers in -1...1."""
+    lean = math.tan(slant)
+    dot = max(thickness, 1.8) * 1.25
+    low, middle, high = 0.0, 8.5, float(_HEIGHT)  # over the baseline
+    a, b, c, d, e, f, g = 0.5 * chance
+    # Each stroke: points (to the right, over the baseline), straight up before the slant, and a thickness.
+    strokes: list[tuple[list[tuple[float, float]], float]]
+    match character:
+        case ".":
+            strokes = [([(0, dot / 2), (0.4 * a, dot / 2 + 0.4 * b)], dot)]
+        case ",":
+            bow = [(0.6, 2.2), (0.8 + 0.3 * a, 0.6), (-0.6 + 0.4 * b, -2.6 + c)]
+            strokes = [(bow, thickness), ([(0.5, 2.2), (0.6, 2.0)], dot)]
+        case "-":
+            strokes = [([(-4 + a, middle + b), (0, middle + 0.4 + c), (4 + d, middle + e)], thickness)]
+        case ":":
+            strokes = [
+                ([(0, dot / 2 + 1), (0.4 * a, dot / 2 + 1 + 0.4 * b)], dot),
+                ([(c, 12 + d), (c + 0.4 * e, 12 + d + 0.4 * f)], dot),
+            ]
+        case "/":
+            strokes = [([(-5.5 + a, low - 3 + b), (c, 9.5 + d), (5.5 + e, high + 2 + f)], thickness)]
+        case _:  # +
+            strokes = [
+                ([(-5 + a, middle + b), (0, middle + c), (5 + d, middle + b)], thickness),
+                ([(e, middle - 5 + f), (e + 0.3 * g, middle), (e, middle + 5 + g)], thickness),
+            ]
+    rows, columns = np.mgrid[:_CELL, :_CELL] + 0.5
+    over = _BASELINE - rows
+    beside = columns - _CELL / 2
+    ink = np.zeros((_CELL, _CELL))
+    for points, width in strokes:
+        leaning = [(x + lean * y, y) for x, y in _curve(points)]
+        for start, end in pairwise(leaning):
+            ink = np.maximum(ink, np.clip(width / 2 + 0.5 - _distance(beside, over, start, end), 0, 1))
+    return np.rint(255 * ink).astype(np.uint8)
+
+
+def _curve(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Two points as they are; through three, a bow (a quadratic Bézier curve) of eight straight pieces."""
+    if len(points) == 2:
+        return points
+    start, through, end = (np.array(point) for point in points)
+    control = 2 * through - (start + end) / 2
+    times = np.linspace(0, 1, 9)[:, None]
+    bow = (1 - times) ** 2 * start + 2 * times * (1 - times) * control + times**2 * end
+    return [(float(x), float(y)) for x, y in bow]
+
+
+def _distance(
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    start: tuple[float, float],
+    end: tuple[float, float],
+) -> npt.NDArray[np.float64]:
+    """How far each place is from the straight piece between two points."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    along = ((x - start[0]) * dx + (y - start[1]) * dy) / max(dx * dx + dy * dy, 1e-12)
+    along = np.clip(along, 0, 1)
+    distance: npt.NDArray[np.float64] = np.hypot(x - start[0] - along * dx, y - start[1] - along * dy)
+    return distance

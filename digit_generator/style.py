@@ -1,0 +1,401 @@
+"""Thickness, slant and width as controls in z, and one hand across digits.
+
+A control does not bend the finished picture: it looks for the z, near the one that the seed gives, from which
+the generator itself draws a stroke of that thickness, slant or width. It walks there along the gradient of
+shapes.estimated_shapes. How that estimate relates to what Morpho-MNIST would measure, and how far each digit
+can go, is learned once from many samples of the generator (`python -m digit_generator style learn`) and kept
+in a small file beside the weights, bound to them by their SHA-256.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from digit_generator.generate import (
+    LATENT_SIZE,
+    DigitGenerator,
+    checked_seeds,
+    labels_from_digits,
+    latents_from_seeds,
+    pixels_from_images,
+)
+from digit_generator.shapes import SHAPES, estimated_shapes, measured_shapes
+
+SUFFIX = ".style.json"
+UNITS = {"thickness": "pixels", "slant": "radians", "width": "pixels"}
+
+SAMPLES = 500
+"""Drawn of each digit to learn from; 500 put the ends of the ranges within a twentieth of the spread."""
+_FIRST_SAMPLE = 3_000_000_000  # seeds that nobody else uses for measuring
+_RANGE = (5, 95)
+"""In percent of what the generator draws by itself: beyond it the controls are not believed."""
+
+HAND_VARIATION = 0.35
+"""How much of z is each number's own in one hand: 0 none, 1 all."""
+
+_HAND_THICKNESS = 0.2  # of the middle one
+_HAND_SLANT = 0.12  # radians
+_USUAL_SPREAD = (0.65, 0.23, 2.5)  # of MNIST's digits, within one digit
+_HAND_STEPS = 8
+
+_STEPS = 20
+_LONGEST_STEP = 1.0  # in z, whose own length is about 10
+_RETURN = 0.2  # the share of the way back to the seed's own z, in each step, that the shapes leave free
+_DAMPING = 0.1  # of the Gauss-Newton step (Levenberg 1944), in squared spreads
+_HELD_WEIGHT = 2.0  # how much more a shape that is to stay counts than one that is to change
+_CHUNK = 256  # digits steered at a time: 60 MB of working memory
+
+_Floats = npt.NDArray[np.float64]
+
+
+class StyleError(ValueError):
+    """A style that cannot be drawn, or no controls for these weights; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a digit is to be drawn; None leaves what the seed draws. StyleError for what is no finite number.
+
+    thickness: of the stroke, in pixels. slant: in radians, positive leans to the right. width: across the
+    slant, in pixels. Each as Morpho-MNIST measures it (shapes.py).
+    """
+
+    thickness: float | None = None
+    slant: float | None = None
+    width: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in SHAPES:
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not _is_finite(value)):
+                raise StyleError(f"{name} is {value!r}: expected a number of {UNITS[name]}, or None")
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """What is not None, by name."""
+        return {name: float(getattr(self, name)) for name in SHAPES if getattr(self, name) is not None}
+
+
+class StyleControls:
+    """What was learned of one generator. Made by `load` or `learned_controls`."""
+
+    def __init__(self, generator: DigitGenerator, learned: dict[str, Any]) -> None:
+        """`learned` is what the style file holds. StyleError if it is not that, or not of this generator."""
+        table = _checked_table(learned)
+        if learned["weights_sha256"] != generator.digest:
+            raise StyleError("the style controls were learned from other weights")
+        self.learned = learned
+        self._generator = generator
+        self._slope, self._intercept, self._low, self._high, self._spread = table  # [10, 3] each
+
+    @classmethod
+    def load(cls, generator: DigitGenerator, path: str | Path | None = None) -> StyleControls:
+        """Read the style file at `path`, else beside the weights. StyleError if there is none for these."""
+        if path is None:
+            if generator.path is None:
+                raise StyleError("these weights are no file, so no style file lies beside them: name one")
+            path = style_path(generator.path)
+        path = Path(path)
+        learn = f"python -m digit_generator style learn --weights {generator.path or 'FILE'} makes it"
+        try:
+            learned = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise StyleError(f"{path} does not exist: expected the style controls, and {learn}") from None
+        except OSError as error:
+            raise StyleError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError):
+            raise StyleError(f"{path} is no style file: {learn}") from None
+        try:
+            return cls(generator, learned)
+        except StyleError as error:
+            raise StyleError(f"{path}: {error}; {learn}") from None
+
+    def ranges(self, digit: int) -> dict[str, tuple[float, float]]:
+        """How far each control goes for this digit, (low, high). ValueError for another digit than 0...9."""
+        label = labels_from_digits(digit, 1)[0]
+        return {
+            name: (float(self._low[label, k]), float(self._high[label, k])) for k, name in enumerate(SHAPES)
+        }
+
+    def nearest(self, digit: int, style: Style) -> Style:
+        """The style as near as this digit goes. StyleError where no digit goes that far."""
+        for name, value in style.asked.items():
+            every = [self.ranges(other)[name] for other in range(10)]
+            low, high = min(low for low, _ in every), max(high for _, high in every)
+            if not _within(low, value, high):
+                raise StyleError(
+                    f"{name} {value:g} is out of reach: digits go from {low:.2f} to {high:.2f} {UNITS[name]}"
+                )
+        ranges = self.ranges(digit)
+        return Style(
+            **{name: min(max(v, ranges[name][0]), ranges[name][1]) for name, v in style.asked.items()}
+        )
+
+    def latents(
+        self,
+        z: npt.NDArray[np.floating[Any]],
+        labels: Sequence[int] | npt.NDArray[np.integer[Any]],
+        style: Style | Sequence[Style],
+    ) -> _Floats:
+        """z, float [B, 100], and labels, int [B] -> the z, float64 [B, 100], that draws them in this style.
+
+        One style for all or one for each. What it leaves open stays as it was drawn. StyleError for a value
+        that is out of a digit's range, ValueError as DigitGenerator.images.
+        """
+        steered_z: _Floats = np.array(z, np.float64)
+        labels = labels_from_digits(labels, len(z))
+        styles = [style] * len(z) if isinstance(style, Style) else list(style)
+        if len(styles) != len(z):
+            raise ValueError(f"{len(styles)} styles came for {len(z)} digits: expected one, or one for each")
+        wanted = np.full((len(z), 3), np.nan)
+        for index, (label, one) in enumerate(zip(labels, styles, strict=True)):
+            for name, (low, high) in self.ranges(int(label)).items():
+                if name in one.asked:
+                    value = one.asked[name]
+                    if not _within(low, value, high):
+                        raise StyleError(
+                            f"{name} {value:g} is out of reach for the digit {label}: "
+                            f"it goes from {low:.2f} to {high:.2f} {UNITS[name]}"
+                        )
+                    wanted[index, SHAPES.index(name)] = value
+        steered = np.flatnonzero(np.isfinite(wanted).any(axis=1))
+        for start in range(0, len(steered), _CHUNK):
+            part = steered[start : start + _CHUNK]
+            label = labels[part]
+            steered_z[part] = _walk(
+                self._generator,
+                steered_z[part],
+                label,
+                wanted[part],
+                slope=self._slope[label],
+                intercept=self._intercept[label],
+                spread=self._spread[label],
+                steps=_STEPS,
+            )
+        return steered_z
+
+    def shapes(self, images: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64]) -> _Floats:
+        """What Morpho-MNIST would measure, estimated: float64 [B, 3] from images [B, 1, 28, 28]."""
+        estimate, _ = estimated_shapes((images[:, 0] + 1) / 2)
+        return estimate * self._slope[labels] + self._intercept[labels]
+
+
+def _walk(
+    generator: DigitGenerator,
+    z: _Floats,
+    labels: npt.NDArray[np.int64],
+    wanted: _Floats,
+    *,
+    slope: _Floats,
+    intercept: _Floats,
+    spread: _Floats,
+    steps: int,
+) -> _Floats:
+    """The nearest z found, [B, 100], that draws the shapes `wanted` [B, 3]; nan stands for "as drawn now".
+
+    Damped Gauss-Newton steps of least length in z, each of which also goes a little way back to where the
+    walk began, as far as that changes no shape. A shape is slope * estimate + intercept and counts in
+    spreads, [B, 3] each. The best of the places visited is returned.
+    """
+    held = np.isnan(wanted)
+    scale = np.where(held, _HELD_WEIGHT, 1) / spread
+    start = best = z
+    least = np.full(len(z), np.inf)
+    for step in range(steps + 1):
+        images, pullback = generator.images_and_pullback(z, labels)
+        estimate, gradients = estimated_shapes((images[:, 0] + 1) / 2)
+        shapes = estimate * slope + intercept
+        if step == 0:
+            wanted = np.where(held, shapes, wanted)
+        missing = (wanted - shapes) * scale
+        error = (missing**2).sum(axis=1)
+        best = np.where((error < least)[:, None], z, best)
+        least = np.minimum(error, least)
+        if step == steps:
+            break
+        # An image in [0, 1] is half as steep as one in [-1, 1].
+        jacobian = pullback(gradients / 2) * (slope * scale)[:, :, None]  # [B, 3, 100]
+        square = jacobian @ jacobian.transpose(0, 2, 1) + _DAMPING * np.eye(3)
+        back = _RETURN * (start - z)
+        missing = missing - (jacobian @ back[:, :, None])[:, :, 0]
+        move = back + (np.linalg.solve(square, missing[:, :, None]).transpose(0, 2, 1) @ jacobian)[:, 0]
+        length = np.sqrt((move**2).sum(axis=1, keepdims=True))
+        z = z + move * (_LONGEST_STEP / np.maximum(length, _LONGEST_STEP))
+    return best
+
+
+def styled_digits(
+    generator: DigitGenerator,
+    digit: int | Sequence[int],
+    seeds: Sequence[int],
+    style: Style,
+    controls: StyleControls | None = None,
+) -> npt.NDArray[np.uint8]:
+    """Draw one image per seed in this style: pixels, uint8 [B, 28, 28]; `digit` and `seeds` as in `digits`.
+
+    An empty style draws what DigitGenerator.digits draws. `controls` are read from beside the weights if not
+    given. StyleError for no controls or a value out of range, ValueError as DigitGenerator.digits.
+    """
+    if not style.asked:
+        return generator.digits(digit, seeds)
+    controls = controls or StyleControls.load(generator)
+    seeds = checked_seeds(seeds)
+    labels = labels_from_digits(digit, len(seeds))
+    z = controls.latents(latents_from_seeds(seeds), labels, style)
+    return pixels_from_images(generator.images(z, labels))
+
+
+def hand_latents(
+    seed: int, labels: Sequence[int] | npt.NDArray[np.integer[Any]], *, variation: float = HAND_VARIATION
+) -> _Floats:
+    """z, float64 [B, 100], of one writer: the seed's own z, and a little of each number's own.
+
+    Number i gets the 100 numbers of the seed's stream after those of the numbers before it, so that a longer
+    text begins as a shorter one. `variation` is the share of them, 0 (one z for all) to 1 (all different);
+    z stays N(0, I) whatever it is. ValueError for another seed, label or variation.
+    """
+    (seed,) = checked_seeds([seed])
+    labels = labels_from_digits(labels, len(labels))
+    if not _is_finite(variation) or not 0 <= variation <= 1:
+        raise ValueError(f"variation is {variation!r}: expected a number from 0 to 1")
+    stream = np.random.RandomState(seed).standard_normal((len(labels) + 1, LATENT_SIZE))
+    own: _Floats = stream[1:]
+    z: _Floats = math.sqrt(1 - variation**2) * stream[0] + variation * own
+    return z
+
+
+def evened_latents(
+    generator: DigitGenerator, z: npt.NDArray[np.floating[Any]], labels: Sequence[int]
+) -> _Floats:
+    """z, float [B, 100], of one hand -> float64, where no number falls out of line with the others.
+
+    One z gives different digits a similar thickness and slant, but not always: a 1 may lean like a slash
+    beside an upright 0. Numbers further from the middle one (the median of all) than a hand's own variation
+    are brought to its edge. Works without a style file: it compares digits with each other only.
+    """
+    even: _Floats = np.array(z, np.float64)
+    label = labels_from_digits(labels, len(even))
+    estimate, _ = estimated_shapes((generator.images(even, label)[:, 0] + 1) / 2)
+    middle = np.median(estimate, axis=0)
+    low = np.array([middle[0] * (1 - _HAND_THICKNESS), middle[1] - _HAND_SLANT, -np.inf])
+    high = np.array([middle[0] * (1 + _HAND_THICKNESS), middle[1] + _HAND_SLANT, np.inf])
+    wanted = np.where((estimate < low) | (estimate > high), np.clip(estimate, low, high), np.nan)
+    astray = np.flatnonzero(np.isfinite(wanted).any(axis=1))
+    if len(astray):
+        one = np.ones((len(astray), 3))
+        even[astray] = _walk(
+            generator,
+            even[astray],
+            label[astray],
+            wanted[astray],
+            slope=one,
+            intercept=0 * one,
+            spread=one * _USUAL_SPREAD,
+            steps=_HAND_STEPS,
+        )
+    return even
+
+
+def style_path(weights: Path) -> Path:
+    """Where the style file of these weights lies: generator.pth -> generator.style.json."""
+    return weights.with_name(weights.stem + SUFFIX)
+
+
+def learned_controls(
+    generator: DigitGenerator, *, samples: int = SAMPLES, progress: bool = False
+) -> StyleControls:
+    """Draw `samples` of each digit, measure them, and fit what the controls need to know.
+
+    For every digit and shape: the straight line from the estimate to what is measured (least squares), the
+    range and the spread. `progress` shows a bar on stderr. shapes.MissingExtraError without the extra
+    `style`; StyleError for fewer than 50 samples, or a generator whose digits have no ink to measure.
+    """
+    if samples < 50:
+        raise StyleError(f"{samples} samples of each digit came: expected 50 or more to learn from")
+    columns: dict[str, list[list[float]]] = {name: [] for name in _COLUMNS}
+    with tqdm(total=10 * samples, unit="digits", disable=not progress) as bar:
+        for digit in range(10):
+            z = latents_from_seeds(range(_FIRST_SAMPLE, _FIRST_SAMPLE + samples))
+            images = generator.images(z, [digit] * samples)
+            parts = []
+            for start in range(0, samples, 50):
+                parts.append(measured_shapes(pixels_from_images(images[start : start + 50])))
+                bar.update(len(parts[-1]))
+            measured = np.concatenate(parts)
+            known = np.isfinite(measured).all(axis=1)
+            if known.sum() < samples / 2:
+                raise StyleError(f"these weights draw no ink for most {digit}s: train them longer")
+            measured = measured[known]
+            estimate, _ = estimated_shapes((images[known, 0] + 1) / 2)
+            fits = [np.polyfit(estimate[:, k], measured[:, k], 1) for k in range(3)]
+            low, high = np.percentile(measured, _RANGE, axis=0)
+            values = (*np.transpose(fits), low, high, measured.std(axis=0))
+            for name, row in zip(_COLUMNS, values, strict=True):
+                columns[name].append([float(f"{value:.6g}") for value in row])
+    learned = {
+        "format": 1,
+        "weights_sha256": generator.digest,
+        "samples": samples,
+        "first_seed": _FIRST_SAMPLE,
+        "range_percent": list(_RANGE),
+        "shapes": {
+            name: {column: [row[k] for row in columns[column]] for column in _COLUMNS}
+            for k, name in enumerate(SHAPES)
+        },
+    }
+    return StyleControls(generator, learned)
+
+
+def bytes_from_controls(controls: StyleControls) -> bytes:
+    """The style file: JSON, three shapes of five rows of ten digits."""
+    text = json.dumps(controls.learned, indent=1)
+    rows = re.sub(
+        r"\[[^\]]*\]", lambda row: " ".join(row[0].split()).replace("[ ", "[").replace(" ]", "]"), text
+    )
+    return f"{rows}\n".encode()
+
+
+_COLUMNS = ("slope", "intercept", "low", "high", "spread")
+
+
+def _checked_table(learned: Any) -> list[_Floats]:
+    """The five columns, float64 [10, 3] each, of a style file. StyleError if it is anything else."""
+    try:
+        if learned["format"] != 1 or not isinstance(learned["weights_sha256"], str):
+            raise StyleError("this is a style file of another version")
+        table = [
+            np.array([learned["shapes"][name][column] for name in SHAPES], np.float64).T
+            for column in _COLUMNS
+        ]
+    except (KeyError, TypeError, IndexError, OverflowError) as error:
+        raise StyleError("this is no style file") from error
+    except ValueError as error:
+        raise StyleError("this is no style file") from error
+    slope, _, low, high, spread = table
+    if (
+        any(t.shape != (10, 3) or not np.isfinite(t).all() for t in table)
+        or (slope <= 0).any()
+        or (spread <= 0).any()
+        or (low >= high).any()
+    ):
+        raise StyleError("this style file holds numbers that no generator gives")
+    return table
+
+
+def _within(low: float, value: float, high: float) -> bool:
+    """With room for the two decimals that a person is told."""
+    return low - 0.005 <= value <= high + 0.005
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value)

@@ -1,0 +1,215 @@
+"""A line says what was asked for, its boxes hold the ink, and nothing touches."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from digit_generator.generate import DigitGenerator
+from digit_generator.number import (
+    INK,
+    MAX_CHARACTERS,
+    MAX_TEXTS,
+    Line,
+    NumberError,
+    line_from_cells,
+    texts_from_pattern,
+    write_number,
+)
+from digit_generator.style import Style, StyleControls
+
+TEXTS = ["2026", "3.14", "-7", "24/12/2026", "+49 30 123-456", "12:30", "1,5", "  1  2 ", "/", "0"]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> DigitGenerator:
+    return DigitGenerator.load()
+
+
+def box(line: Line, index: int) -> np.ndarray:
+    _, left, top, right, bottom = line.boxes[index]
+    return line.picture[top:bottom, left:right]
+
+
+def cells(*sizes: tuple[int, int]) -> np.ndarray:
+    """A full rectangle of (height, width) in the middle of each cell."""
+    pixels = np.zeros((len(sizes), 28, 28), np.uint8)
+    for cell, (height, width) in zip(pixels, sizes, strict=True):
+        top, left = 14 - height // 2, 14 - width // 2
+        cell[top : top + height, left : left + width] = 255
+    return pixels
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_box_for_every_character_holds_its_ink(shipped: DigitGenerator, text: str, seed: int) -> None:
+    line = write_number(shipped, text, seed)
+    assert line.text == text
+    assert "".join(character for character, *_ in line.boxes) == text
+    assert line.picture.dtype == np.uint8
+    rest = line.picture.copy()
+    for index, (character, left, top, right, bottom) in enumerate(line.boxes):
+        assert 0 <= left < right <= line.picture.shape[1]
+        assert 0 <= top < bottom <= line.picture.shape[0]
+        ink = box(line, index) >= INK
+        if character == " ":
+            assert not ink.any()
+        else:
+            assert all(edge.any() for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))  # no larger than it
+            rest[top:bottom, left:right] = 0
+    assert (rest < INK).all()  # no ink outside the boxes
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_box_reaches_into_the_next_and_no_ink_touches(shipped: DigitGenerator, seed: int) -> None:
+    line = write_number(shipped, "74/1:2,5.0-9+68 11", seed)
+    for (_, _, _, right, _), (_, left, _, _, _) in zip(line.boxes, line.boxes[1:], strict=False):
+        assert right <= left
+
+
+def test_the_ink_and_not_the_cell_sets_the_distance() -> None:
+    narrow = line_from_cells("11", cells((20, 4), (20, 4)), seed=0)
+    wide = line_from_cells("00", cells((20, 18), (20, 18)), seed=0)
+    for line in (narrow, wide):
+        gap = line.boxes[1][1] - line.boxes[0][3]
+        assert 2 <= gap <= 6
+
+
+def test_what_can_move_closer_does() -> None:
+    """A low block beside a high one may come closer than two that face each other."""
+    upper, lower, full = cells((28, 10), (28, 10), (20, 10))
+    upper[12:] = 0
+    lower[:6] = 0
+    lower[:, 14:] = 0
+    lower[22:, 9:20] = 255  # a foot
+    upper[:, :9] = 0
+    line = line_from_cells("00", np.stack([lower, full]), seed=0)
+    assert line.boxes[1][1] - line.boxes[0][3] >= 1
+
+
+def test_digits_stand_on_a_line_that_moves_a_little() -> None:
+    text = "0" * 40
+    line = line_from_cells(text, cells(*[(20, 10)] * 40), seed=3)
+    bottoms = np.array([bottom for *_, bottom in line.boxes])
+    assert np.ptp(bottoms) in (1, 2, 3, 4)
+    assert np.abs(np.diff(bottoms)).max() <= 2
+
+
+def test_signs_stand_where_they_belong(shipped: DigitGenerator) -> None:
+    line = write_number(shipped, "8.8,8-8:8+8/8", 1)
+    boxes = {character: box for character, *box in line.boxes if character != "8"}
+    foot = np.median([bottom for character, *_, bottom in line.boxes if character == "8"])
+    head = np.median([top for character, _, top, _, _ in line.boxes if character == "8"])
+    middle = (foot + head) / 2
+    assert abs(boxes["."][3] - foot) <= 2
+    assert boxes["."][1] > middle
+    assert boxes[","][3] > boxes["."][3]
+    for sign in "-+":
+        assert boxes[sign][1] < middle + 3 < boxes[sign][3] + 3
+        assert head < boxes[sign][1]
+        assert boxes[sign][3] < foot
+    assert head < boxes[":"][1] < middle < boxes[":"][3]
+    assert boxes["/"][1] <= head + 2
+    assert boxes["/"][3] >= foot - 2
+
+
+def test_signs_follow_the_thickness_and_slant_of_the_digits() -> None:
+    thin, thick = cells((20, 2)), cells((20, 6))
+    heights = []
+    for hand in (thin, thick):
+        line = line_from_cells("-", hand[:0], seed=0, hand=hand)
+        heights.append((box(line, 0) / 255).sum(axis=0).max())
+    assert heights == pytest.approx([2, 5], abs=0.8)
+    leaning = np.zeros((1, 28, 28), np.uint8)
+    for row in range(4, 24):
+        leaning[0, row, 22 - row // 2 : 25 - row // 2] = 255
+    upright = line_from_cells("/", thin[:0], seed=0, hand=thin)
+    slanted = line_from_cells("/", thin[:0], seed=0, hand=leaning)
+    assert slanted.boxes[0][3] - slanted.boxes[0][1] > upright.boxes[0][3] - upright.boxes[0][1] + 5
+
+
+def test_the_same_number_is_the_same_picture_and_another_hand_another(shipped: DigitGenerator) -> None:
+    first, second, other = (write_number(shipped, "2026", seed) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(first.picture, second.picture)
+    assert first.boxes == second.boxes
+    assert first.picture.shape != other.picture.shape or not np.array_equal(first.picture, other.picture)
+
+
+def test_a_style_holds_for_digits_and_signs(shipped: DigitGenerator) -> None:
+    controls = StyleControls.load(shipped)
+    low = max(controls.ranges(digit)["thickness"][0] for digit in range(10))
+    high = min(controls.ranges(digit)["thickness"][1] for digit in range(10))
+    ink = []
+    for thickness in (low, high):
+        line = write_number(shipped, "3-5", 2, Style(thickness=thickness), controls)
+        ink.append([(box(line, index) / 255).sum() for index in range(3)])
+    assert (np.array(ink[1]) > 1.3 * np.array(ink[0])).all()
+
+
+def test_blank_cells_keep_their_place() -> None:
+    """Weights that were hardly trained may draw nothing."""
+    line = line_from_cells("1.1", np.zeros((2, 28, 28), np.uint8), seed=0)
+    assert [character for character, *_ in line.boxes] == ["1", ".", "1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "'' is empty: expected digits"),
+        ("   ", "is empty"),
+        ("12a", "'a' cannot be written: expected digits, the signs . , - : / + and spaces"),
+        ("1\n2", r"'\n' cannot be written"),
+        ("🙂", "cannot be written"),
+        ("٣", "'٣' cannot be written"),
+        ("²", "'²' cannot be written"),
+        ("−7", "'−' cannot be written"),
+        ("1" * (MAX_CHARACTERS + 1), f"{MAX_CHARACTERS + 1} characters: expected {MAX_CHARACTERS} at most"),
+        (7, "the text 7 is empty"),
+    ],
+)
+def test_a_text_that_cannot_be_written_is_told(shipped: DigitGenerator, text: str, words: str) -> None:
+    with pytest.raises(NumberError, match=re.escape(words)):
+        write_number(shipped, text)
+
+
+def test_a_cell_for_every_digit() -> None:
+    with pytest.raises(NumberError, match="1 digits came for '1-2'"):
+        line_from_cells("1-2", cells((20, 3)), seed=0)
+
+
+def test_another_seed_is_told(shipped: DigitGenerator) -> None:
+    with pytest.raises(ValueError, match="seed -1 is not a whole number"):
+        write_number(shipped, "7", -1)
+
+
+# Patterns
+
+
+def test_patterns_are_filled_with_digits() -> None:
+    texts = texts_from_pattern("#####-####", 300, seed=1)
+    assert len(texts) == 300
+    assert all(re.fullmatch(r"\d{5}-\d{4}", text) for text in texts)
+    assert set("".join(texts)) == set("0123456789-")
+    assert texts_from_pattern("#####-####", 3, seed=1) == texts[:3]
+    assert texts_from_pattern("#####-####", 300, seed=2) != texts
+    assert [text[:4] for text in texts_from_pattern("+49 ##", 2)] == ["+49 "] * 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count", "words"),
+    [
+        ("123", 1, "the pattern '123' has no #"),
+        ("", 1, "has no #"),
+        ("#a", 1, "'a' cannot be written"),
+        ("#", 0, f"count is 0: expected a whole number from 1 to {MAX_TEXTS}"),
+        ("#", MAX_TEXTS + 1, "count is"),
+        ("#", True, "count is True"),
+        ("#", 1.5, "count is 1.5"),
+        ("#" * (MAX_CHARACTERS + 1), 1, "characters"),
+    ],
+)
+def test_a_pattern_that_cannot_be_filled_is_told(pattern: str, count: int, words: str) -> None:
+    with pytest.raises(NumberError, match=words):
+        texts_from_pattern(pattern, count)
