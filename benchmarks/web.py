@@ -1,0 +1,102 @@
+"""The speed and the size of the page in web/, in headless Chromium, served by this machine.
+
+    python benchmarks/web.py            or            make bench
+
+Every visit has an empty cache. To be run on a quiet machine: a busy one multiplies the milliseconds. The
+processor time, which is that of the page's own thread, says what is left of them where nothing else runs.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, CDPSession
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from serving import chromium, serve_files  # noqa: E402
+
+VISITS = 15
+CLICKS = 40
+FRAMES = 240  # four seconds of a finger on the slider
+
+# In an init script: the time since the visit began at which five pictures are there, looked at each frame.
+READY = """
+const look = () => document.querySelectorAll('#five .enlarged').length === 5
+    ? window.ready = performance.now() : requestAnimationFrame(look)
+requestAnimationFrame(look)
+"""
+# Press the button: the five pictures are drawn when it returns. Then wait until the ten digits have followed.
+CLICK = """
+async () => {
+    const start = performance.now()
+    document.querySelector('#again').click()
+    const drawn = performance.now() - start
+    for (let i = 0; i < 8; i++) await new Promise(requestAnimationFrame)
+    return drawn
+}
+"""
+# Move the slider a little before each frame: the milliseconds from each frame to the next.
+SLIDE = """
+async count => {
+    const slider = document.querySelector('#at')
+    const times = []
+    for (let i = 0; i < count; i++) {
+        slider.value = 4 * i / count
+        slider.dispatchEvent(new Event('input'))
+        times.push(await new Promise(requestAnimationFrame))
+    }
+    return times.slice(1).map((time, i) => time - times[i])
+}
+"""
+
+
+def main() -> None:
+    with serve_files(ROOT / "web") as url, chromium() as browser:
+        first = [first_five(browser, url) for _ in range(VISITS)]
+        page = browser.new_page()
+        processor = page.context.new_cdp_session(page)
+        processor.send("Performance.enable", {"timeDomain": "threadTicks"})
+        page.goto(url)
+        page.wait_for_selector("#tiles figure")
+        opened = processor_time(processor)
+        clicks = [page.evaluate(CLICK) for _ in range(CLICKS)]
+        clicked = processor_time(processor)
+        frames = page.evaluate(SLIDE, FRAMES)
+        slid = processor_time(processor)
+    size = sum(path.stat().st_size for path in (ROOT / "web").iterdir() if path.suffix not in (".py", ".txt"))
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {size / 1e6:.1f} MB in all")
+    print(f"{'medians':44} measured   at most   processor time")
+    tell(f"opening to five pictures, {VISITS} visits", first, 500, opened)
+    tell(f"five others drawn, {CLICKS} clicks", clicks, 30, (clicked - opened) / CLICKS)
+    tell(f"a frame of the morph, {FRAMES - 1} frames", frames, 1000 / 60, (slid - clicked) / FRAMES)
+    print("The processor time of opening and of a click is that of the whole page: game, layers, ten digits.")
+
+
+def tell(what: str, times: list[float], most: float, processor: float) -> None:
+    print(f"{what:44} {statistics.median(times):5.0f} ms  {most:5.0f} ms  {processor:8.0f} ms")
+
+
+def first_five(browser: Browser, url: str) -> float:
+    """Milliseconds from opening the page, with an empty cache, until five pictures are there."""
+    context = browser.new_context()
+    context.add_init_script(READY)
+    page = context.new_page()
+    page.goto(url)
+    milliseconds = page.wait_for_function("window.ready").json_value()
+    context.close()
+    return float(milliseconds)
+
+
+def processor_time(session: CDPSession) -> float:
+    """Milliseconds that the page's own thread has computed for since it was made."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(1000 * metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+
+if __name__ == "__main__":
+    main()

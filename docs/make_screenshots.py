@@ -1,0 +1,35 @@
+"""Make README's pictures of the page in web/, as a visitor finds it: python docs/make_screenshots.py
+
+The digits are those of seeds 0 to 4, none chosen. Needs Chromium and Playwright: pip install -e ".[browser]"
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from serving import chromium, serve_files  # noqa: E402
+
+WIDTH, HEIGHT = 1100, 808  # down to the end of the first section
+CLIP = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make README's pictures of the page in web/.")
+    parser.add_argument("--out", type=Path, default=HERE / "images", help="where the pictures go")
+    out = parser.parse_args().out
+    with serve_files(HERE.parent / "web") as url, chromium() as browser:
+        for scheme in ("light", "dark"):
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
+            page.goto(url)
+            page.wait_for_selector("#tiles figure")
+            page.screenshot(path=out / f"web-{scheme}.png", clip=CLIP)
+            print(out / f"web-{scheme}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The files of the page in web/: what is said twice is the same twice, and nothing comes from elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from serving import ROOT
+
+from digit_generator.weights import arrays_from_file, digest_of_file
+
+WEB = ROOT / "web"
+PAGE = (WEB / "index.html").read_text(encoding="utf-8")
+MODULES = {path.name for path in WEB.glob("*.js")} - {"offline.js"}  # that one is not the page's
+WRITTEN = ["generator.safetensors", "real_digits.png", "real_digits.txt"]  # by web/make.py
+
+
+def make(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, WEB / "make.py", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_the_page_draws_with_the_weights_that_ship() -> None:
+    """The same names, dtypes and numbers. If not, generator.pth has changed: `make web`."""
+    ours, theirs = (
+        arrays_from_file(path) for path in (ROOT / "generator.pth", WEB / "generator.safetensors")
+    )
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        assert array.dtype == theirs[name].dtype
+        np.testing.assert_array_equal(array, theirs[name])
+    assert header(WEB)["__metadata__"] == {"weights_sha256": digest_of_file(ROOT / "generator.pth")}
+
+
+def header(folder: Path) -> dict:
+    data = (folder / "generator.safetensors").read_bytes()
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+
+
+def test_everything_a_visitor_loads_is_about_three_megabytes() -> None:
+    assert sum(path.stat().st_size for path in WEB.iterdir() if path.suffix != ".py") < 3.3e6
+
+
+def test_make_writes_the_weights_that_are_named_and_leaves_the_real_digits(
+    weights_file: Path, tmp_path: Path
+) -> None:
+    result = make("--weights", weights_file, "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["generator.safetensors"]
+    written = arrays_from_file(tmp_path / "generator.safetensors")
+    for name, array in arrays_from_file(weights_file).items():
+        np.testing.assert_array_equal(array, written[name])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--weights", "nowhere.pth"], "nowhere.pth does not exist"),
+        (["--data-dir", "nowhere"], "nowhere holds no t10k-images-idx3-ubyte"),
+        (["--out", "nowhere"], "nowhere cannot be written to"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_nothing_is_written(arguments: list[str], words: str) -> None:
+    before = [(WEB / name).read_bytes() for name in WRITTEN]
+    result = make(*arguments)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert [(WEB / name).read_bytes() for name in WRITTEN] == before
+
+
+def test_the_real_digits_are_thirty_of_each_row_by_row() -> None:
+    sheet = Image.open(io.BytesIO((WEB / "real_digits.png").read_bytes()))
+    assert (sheet.mode, sheet.size) == ("L", (30 * 28, 10 * 28))
+    tiles = np.asarray(sheet).reshape(10, 28, 30, 28).transpose(0, 2, 1, 3).reshape(300, 28, 28)
+    assert len(np.unique(tiles, axis=0)) == 300
+    assert (tiles.max(axis=(1, 2)) > 200).all()
+    # What stands there is what its row says: ones have the least ink, noughts none in their middle.
+    ink = tiles.reshape(10, 30, -1).mean(axis=(1, 2))
+    assert ink.argmin() == 1
+    assert tiles.reshape(10, 30, 28, 28)[:, :, 12:16, 12:16].mean(axis=(1, 2, 3)).argmin() == 0
+    assert "Creative Commons" in (WEB / "real_digits.txt").read_text(encoding="utf-8")
+
+
+def test_every_file_is_kept_for_use_without_a_network() -> None:
+    kept = set(re.findall(r"^  '(.*)',$", (WEB / "offline.js").read_text(encoding="utf-8"), re.M))
+    there = {path.name for path in WEB.iterdir() if path.is_file()}
+    assert kept == there - {"index.html", "make.py", "offline.js", "real_digits.txt"} | {"./"}
+
+
+def test_every_module_is_asked_for_at_once() -> None:
+    assert set(re.findall(r'rel="modulepreload" href="(.*?)"', PAGE)) == MODULES - {"page.js"}
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', PAGE)
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules.pop("default-src") == rules.pop("base-uri") == rules.pop("form-action") == "'none'"
+    assert set(rules.values()) == {"'self'"}
+    assert not re.search(
+        r"\son\w+=|\sstyle=|<style|<script(?! type=\"module\" src=\"page.js\"></script>)", PAGE
+    )
+    loaded = re.findall(r'(?:src|<link[^>]* href)="(.*?)"', PAGE)
+    assert loaded
+    assert all((WEB / name).is_file() for name in loaded)
+    for path in WEB.glob("*.js"):
+        assert set(re.findall(r"https?://[^'\"\s]+", path.read_text(encoding="utf-8"))) <= {
+            "http://www.w3.org/2000/svg"  # a name, not an address
+        }
+    assert "url(" not in (WEB / "style.css").read_text(encoding="utf-8")
+
+
+def test_the_colours_are_those_of_the_streamlit_page() -> None:
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
+    style = (WEB / "style.css").read_text(encoding="utf-8")
+    for name, key in {
+        "paper": "backgroundColor",
+        "shade": "secondaryBackgroundColor",
+        "ink": "textColor",
+        "line": "borderColor",
+        "blue": "primaryColor",
+    }.items():
+        assert f"--{name}: light-dark({theme['light'][key]}, {theme['dark'][key]});" in style
+    assert f"--round: {theme['baseRadius']};" in style
+    for scheme in ("light", "dark"):  # what the browser's own frame is given
+        assert f'({"prefers-color-scheme: " + scheme})" content="{theme[scheme]["backgroundColor"]}"' in PAGE

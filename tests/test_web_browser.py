@@ -1,0 +1,729 @@
+"""The page in web/ as a person sees it: in Chromium, on a desktop and on a phone, in light and in dark."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from serving import ROOT, serve_files
+from test_browser import assert_contrast, expect
+
+from digit_generator import DigitGenerator, latents_from_seeds, pixels_from_images
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+pytestmark = pytest.mark.browser
+
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "device_scale_factor": 3,
+    "is_mobile": True,
+    "has_touch": True,
+}
+DEVICES = pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+REAL_DIGITS = np.asarray(Image.open(ROOT / "web" / "real_digits.png"))
+LAST_SEED = 2**32 - 1
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, weights_file: Path) -> Iterator[str]:
+    """The page with random weights: every pixel is another grey."""
+    folder = copy_site(tmp_path_factory.mktemp("site"))
+    make_weights(weights_file, folder)
+    with serve_files(folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Iterator[tuple[str, DigitGenerator]]:
+    """The page as it is in this repository, and what draws its digits in Python."""
+    with serve_files(ROOT / "web") as url:
+        yield url, DigitGenerator.load(ROOT / "generator.pth")
+
+
+def copy_site(folder: Path) -> Path:
+    return shutil.copytree(ROOT / "web", folder, dirs_exist_ok=True)
+
+
+def make_weights(weights: Path, folder: Path) -> None:
+    command = [sys.executable, ROOT / "web" / "make.py", "--weights", weights, "--out", folder]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """visit(url, device) -> the page as a new visitor opens it, once it can be used.
+
+    Whatever a test does, no page may ask another host for anything, and none may complain in the console,
+    unless it is visited with `complaining=True`.
+    """
+    contexts, strangers, complaints = [], [], []
+
+    def open_page(
+        url: str,
+        device: dict | None = None,
+        *,
+        ready: str = "#tiles figure",
+        complaining: bool = False,
+        **options,
+    ) -> Page:
+        context = browser.new_context(**{**(device or DESKTOP), **options})
+        contexts.append(context)
+        home = re.match(r"\w+://[^/]*/", url)[0]
+        context.on(
+            "request",
+            lambda request: request.url.startswith((home, "blob:")) or strangers.append(request.url),
+        )
+        if not complaining:
+            context.on("weberror", lambda error: complaints.append(str(error.error)))
+            context.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page = context.new_page()
+        page.goto(url)
+        page.wait_for_selector(ready)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not strangers
+    assert not complaints
+
+
+def pixels(canvas: Locator) -> np.ndarray:
+    """What a canvas of 28 by 28 holds: uint8 [28, 28]."""
+    colours = canvas.evaluate("canvas => [...canvas.getContext('2d').getImageData(0, 0, 28, 28).data]")
+    red, green, blue, opacity = np.array(colours, np.uint8).reshape(28, 28, 4).transpose(2, 0, 1)
+    assert (opacity == 255).all()
+    assert (red == green).all()
+    assert (red == blue).all()
+    return red
+
+
+def all_pixels(page: Page, selector: str) -> list[np.ndarray]:
+    return [pixels(canvas) for canvas in page.locator(selector).all()]
+
+
+def assert_ten(page: Page, expected: np.ndarray) -> None:
+    """The ten digits of one z are these, once all have followed: two of them do in a frame."""
+    page.evaluate("async () => { for (let i = 0; i < 8; i++) await new Promise(requestAnimationFrame) }")
+    np.testing.assert_array_equal(all_pixels(page, "#ten canvas"), expected)
+
+
+def captions(page: Page) -> list[str]:
+    return page.locator("#five span").all_inner_texts()
+
+
+def seeds(page: Page) -> list[int]:
+    return [int(caption.removeprefix("seed ")) for caption in captions(page)]
+
+
+def download(page: Page, button: str) -> tuple[str, bytes]:
+    with page.expect_download() as started:
+        page.get_by_role("button", name=button, exact=True).click()
+    return started.value.suggested_filename, started.value.path().read_bytes()
+
+
+def slide(page: Page, at: float) -> None:
+    """Put the slider there, as a finger does: it moves, then it is let go."""
+    page.locator("#at").evaluate(
+        "(slider, at) => { slider.value = at; for (const type of ['input', 'change'])"
+        " slider.dispatchEvent(new Event(type)) }",
+        at,
+    )
+
+
+# The same pixels
+
+
+def test_z_is_numpys(visit: Callable[..., Page], site: str) -> None:
+    chosen = [*range(200), 2**31 - 1, 2**31, LAST_SEED]
+    drawn = visit(site).evaluate(
+        "async seeds => { const { latentsFromSeed } = await import('./random.js');"
+        " return seeds.map(seed => [...latentsFromSeed(seed)]) }",
+        chosen,
+    )
+    np.testing.assert_allclose(
+        drawn, latents_from_seeds(chosen), rtol=0, atol=9e-16
+    )  # two units in the last place
+
+
+@pytest.mark.parametrize("weights", ["random", "shipped"])
+def test_a_thousand_images_of_all_digits_are_the_packages_to_the_pixel(
+    visit: Callable[..., Page],
+    site: str,
+    generator: DigitGenerator,
+    shipped: tuple[str, DigitGenerator],
+    weights: str,
+) -> None:
+    url, library = (site, generator) if weights == "random" else shipped
+    drawn = visit(url).evaluate(
+        """async () => {
+            const [{ Generator }, { latentsFromSeed }, { fetchWeights }] = await Promise.all(
+                ['./network.js', './random.js', './weights.js'].map(name => import(name)))
+            const generator = new Generator((await fetchWeights()).tensors)
+            return Array.from({ length: 1000 }, (_, i) =>
+                String.fromCharCode(...generator.pixels(latentsFromSeed(i), i % 10)))
+        }"""
+    )
+    seen = np.frombuffer("".join(drawn).encode("latin-1"), np.uint8).reshape(-1, 28, 28)
+    np.testing.assert_array_equal(seen, library.digits([i % 10 for i in range(1000)], range(1000)))
+
+
+# Drawing
+
+
+@DEVICES
+def test_five_pictures_with_their_seeds_enlarged_and_at_their_original_size(
+    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+) -> None:
+    page = visit(site, device)
+    assert captions(page) == [f"seed {seed}" for seed in range(5)]
+    for selector, size in (("#five .enlarged", 196 if device is DESKTOP else 56), ("#five .original", 28)):
+        np.testing.assert_array_equal(all_pixels(page, selector), generator.digits(7, range(5)))
+        boxes = [canvas.bounding_box() for canvas in page.locator(selector).all()]
+        assert len({box["y"] for box in boxes}) == 1, "not in one row"
+        assert {(round(box["width"]), round(box["height"])) for box in boxes} == {(size, size)}
+    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(7, [0])[0])
+
+
+@DEVICES
+def test_a_digit_and_others_and_a_seed_of_ones_own(
+    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+) -> None:
+    page = visit(site, device)
+    page.locator("#digit").get_by_text("4").click()
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), generator.digits(4, range(5)))
+    seen = seeds(page)
+    for _ in range(3):
+        page.get_by_role("button", name="Draw five others").click()
+        seen += seeds(page)
+    assert len(set(seen)) == 20
+    page.get_by_role("textbox", name="Seed").fill("123456789")
+    page.get_by_role("textbox", name="Seed").press("Enter")
+    assert seeds(page) == [*range(123456789, 123456794)]
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), generator.digits(4, seeds(page)))
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "7.5", "4294967296", "seven"])
+def test_what_is_no_seed_is_said_and_changes_nothing(
+    visit: Callable[..., Page], site: str, typed: str
+) -> None:
+    page = visit(site)
+    field = page.get_by_role("textbox", name="Seed")
+    field.fill(typed)
+    field.press("Enter")
+    said = field.evaluate("field => field.validationMessage")
+    assert said == "A seed is a whole number from 0 to 4294967295."
+    assert seeds(page) == [*range(5)]
+
+
+def test_the_last_seed_there_is(visit: Callable[..., Page], site: str, generator: DigitGenerator) -> None:
+    page = visit(f"{site}?digit=2&seed={LAST_SEED}")
+    assert seeds(page) == [*range(LAST_SEED - 4, LAST_SEED + 1)]
+    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(2, [LAST_SEED])[0])
+
+
+@DEVICES
+def test_ten_digits_of_one_z(
+    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+) -> None:
+    page = visit(f"{site}?digit=3&seed=8", device)
+    page.locator("#five button").nth(2).click()
+    assert_ten(page, generator.digits([*range(10)], [10] * 10))
+    page.locator("#ten button").nth(6).click()
+    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(6, [10])[0])
+    expect(page.locator("#digit").get_by_role("radio", name="6")).to_be_checked()
+
+
+# On the way from one picture to the next
+
+
+def between(generator: DigitGenerator, digit: int, seed: int, share: float) -> np.ndarray:
+    """The picture at `share` of the way from `seed` to the next one along the sphere (Shoemake 1985)."""
+    ends = latents_from_seeds([seed, seed + 1])
+    angle = np.arccos(ends[0] @ ends[1] / np.linalg.norm(ends[0]) / np.linalg.norm(ends[1]))
+    z = np.sin([(1 - share) * angle, share * angle]) / np.sin(angle) @ ends
+    return pixels_from_images(generator.images(z[None], [digit]))[0]
+
+
+@DEVICES
+def test_the_slider_leads_from_picture_to_picture(
+    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+) -> None:
+    page = visit(f"{site}?digit=5&seed=20", device)
+    large = page.locator(".large")
+    for index in range(5):
+        slide(page, index)
+        np.testing.assert_array_equal(pixels(large), generator.digits(5, [20 + index])[0])
+        expect(page.locator("#five button").nth(index)).to_have_attribute("aria-pressed", "true")
+    slide(page, 2.35)
+    np.testing.assert_array_equal(pixels(large), between(generator, 5, 22, 0.35))
+    expect(page.locator("#shown")).to_have_text("5, 35 % of the way from seed 22 to 23")
+    expect(page.locator("#five [aria-pressed=true]")).to_have_count(0)
+    steps = []
+    for at in np.linspace(0, 4, 41):
+        slide(page, round(at, 2))
+        steps.append(pixels(large).astype(int))
+    changes = np.abs(np.diff(steps, axis=0)).mean(axis=(1, 2))
+    assert changes.min() > 0, "it stands still"
+    assert changes.max() < 0.4 * np.abs(steps[0] - steps[-1]).mean(), "it jumps"
+
+
+@DEVICES
+def test_the_thumb_stands_under_the_picture_that_is_shown(
+    visit: Callable[..., Page], site: str, device: dict
+) -> None:
+    page = visit(site, device)
+    track = page.locator("#at").bounding_box()
+    thumb = 28
+    for index in range(5):
+        middle = track["x"] + thumb / 2 + index / 4 * (track["width"] - thumb)
+        box = page.locator("#five .enlarged").nth(index).bounding_box()
+        assert middle == pytest.approx(box["x"] + box["width"] / 2, abs=1)
+
+
+def test_a_finger_moves_the_slider_and_all_follows(
+    visit: Callable[..., Page], site: str, generator: DigitGenerator
+) -> None:
+    page = visit(site)
+    track = page.locator("#at").bounding_box()
+    y = track["y"] + track["height"] / 2
+    page.mouse.move(track["x"] + 14, y)
+    page.mouse.down()
+    page.mouse.move(track["x"] + 14 + (track["width"] - 28) / 2, y, steps=12)
+    page.mouse.up()
+    expect(page.locator("#shown")).to_have_text("7, seed 2")
+    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(7, [2])[0])
+    assert_ten(page, generator.digits([*range(10)], [2] * 10))
+
+
+# Files and links
+
+
+@DEVICES
+def test_the_png_is_what_the_command_on_the_page_draws(
+    visit: Callable[..., Page], site: str, weights_file: Path, tmp_path: Path, device: dict
+) -> None:
+    page = visit(f"{site}?digit=9&seed=31", device)
+    page.locator("#five button").nth(1).click()
+    program, *arguments = page.locator("#command code").inner_text().split()
+    assert program == "python"
+    subprocess.run(
+        [sys.executable, *arguments, "--out", tmp_path, "--weights", weights_file],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (drawn,) = tmp_path.iterdir()
+    name, data = download(page, "PNG")
+    assert name == drawn.name == "digit_9_seed_32.png"
+    image = Image.open(io.BytesIO(data))
+    assert (image.mode, image.size) == ("L", (28, 28))
+    np.testing.assert_array_equal(image, Image.open(drawn))
+
+
+@DEVICES
+def test_the_svg_has_ink_where_the_picture_has(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator], device: dict
+) -> None:
+    url, generator = shipped
+    for digit, seed in ((8, 3), (4, 2), (1, 0)):
+        page = visit(f"{url}?digit={digit}&seed={seed}", device)
+        name, data = download(page, "SVG")
+        assert name == f"digit_{digit}_seed_{seed}.svg"
+        (path,) = re.findall(r' d="(.*?)"', data.decode())
+        rings = [
+            np.array(ring.split(), float).reshape(-1, 2)
+            for ring in re.findall(r"M(.*?)Z", path.replace("L", " "))
+        ]
+        ink = generator.digits(digit, [seed])[0] > 127.5
+        np.testing.assert_array_equal(inside(rings), ink)
+
+
+def inside(rings: list[np.ndarray]) -> np.ndarray:
+    """Of each pixel's centre, whether an odd number of lines lies to its left: bool [28, 28]."""
+    y, x = np.mgrid[:28, :28] + 0.5
+    odd = np.zeros((28, 28), bool)
+    for ring in rings:
+        for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+            if y0 != y1:
+                odd ^= ((y0 > y) != (y1 > y)) & (x0 + (y - y0) / (y1 - y0) * (x1 - x0) < x)
+    return odd
+
+
+@DEVICES
+@pytest.mark.parametrize("at", [0, 3, 1.37])
+def test_a_link_opens_exactly_this_picture(
+    visit: Callable[..., Page], site: str, device: dict, at: float
+) -> None:
+    page = visit(site, device, permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#digit").get_by_text("6").click()
+    page.get_by_role("button", name="Draw five others").click()
+    slide(page, at)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#done")).to_have_text("Link copied.")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+    other = visit(link, device)
+    np.testing.assert_array_equal(pixels(other.locator(".large")), pixels(page.locator(".large")))
+    assert seeds(other) == seeds(page)
+    assert other.locator("#shown").inner_text() == page.locator("#shown").inner_text()
+
+
+@pytest.mark.parametrize("asked", ["digit=12", "digit=seven", "seed=-1", "seed=4294967296", "at=5", "at=x"])
+def test_a_link_that_cannot_be_is_answered_in_a_sentence(
+    visit: Callable[..., Page], site: str, asked: str
+) -> None:
+    page = visit(f"{site}?{asked}")
+    expect(page.get_by_role("alert")).to_contain_text(f"This link asks for {asked}, and ")
+    expect(page.locator("#shown")).to_have_text("7, seed 0")
+
+
+# The game
+
+
+def tiles_of_round(number: int) -> list[tuple[int, bool, int, int]]:
+    """(digit, generated, seed, index among the real ones) of the ten tiles of a round, as game.js says."""
+    draws = np.random.RandomState(number % 30).standard_normal(20)
+    turned = number // 30 % 2 == 1
+    return [
+        (int(d), bool((draws[d] > 0) != turned), 1000 + number, number % 30) for d in np.argsort(draws[10:])
+    ]
+
+
+@DEVICES
+def test_a_round_of_the_game(
+    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+) -> None:
+    page = visit(f"{site}#game", device)
+    right = 0
+    for number in range(2):
+        tiles = tiles_of_round(number)
+        for canvas, (digit, generated, seed, index) in zip(page.locator(".tile").all(), tiles, strict=True):
+            row, column = slice(28 * digit, 28 * digit + 28), slice(28 * index, 28 * index + 28)
+            expected = generator.digits(digit, [seed])[0] if generated else REAL_DIGITS[row, column]
+            np.testing.assert_array_equal(pixels(canvas), expected)
+        buttons = page.locator("#tiles button")
+        for place in (0, 1, 2, 5, 5, 9):  # 5 is taken back
+            buttons.nth(place).click()
+        expect(page.locator("#tiles [aria-pressed=true]")).to_have_count(4)
+        page.get_by_role("button", name="Show the answer").click()
+        good = [(place in (0, 1, 2, 9)) == generated for place, (_, generated, _, _) in enumerate(tiles)]
+        said = page.locator("#tiles figcaption").all_inner_texts()
+        assert [re.sub(r"\s+", " ", text) for text in said] == [
+            f"{'✓' if ok else '✗'} {'generated' if generated else 'real'}"
+            for ok, (_, generated, _, _) in zip(good, tiles, strict=True)
+        ]
+        right += sum(good)
+        drawn = sum(generated for _, generated, _, _ in tiles)
+        expect(page.locator("#verdict")).to_have_text(
+            f"{sum(good)} of ten right. The network drew {drawn}, people wrote {10 - drawn}."
+        )
+        expect(page.locator("#score")).to_contain_text(f"So far {right} of {10 * number + 10} right")
+        expect(buttons.first).to_be_disabled()
+        page.get_by_role("button", name="Ten more").click()
+
+    page.reload()
+    page.wait_for_selector("#tiles figure")
+    expect(page.locator("#score")).to_contain_text(f"So far {right} of 20 right")
+    expect(page.locator("#rules")).to_contain_text("Round 3: generated ones have seed 1002")
+    page.get_by_role("button", name="Start over").click()
+    expect(page.locator("#rules")).to_contain_text("Round 1: generated ones have seed 1000")
+    expect(page.locator("#score")).not_to_contain_text("So far")
+
+
+def test_sixty_rounds_show_no_picture_twice_and_as_many_of_each_kind(
+    visit: Callable[..., Page], site: str
+) -> None:
+    rounds = visit(site).evaluate(
+        "async () => { const { tilesOfRound } = await import('./game.js');"
+        " return Array.from({ length: 60 }, (_, round) => tilesOfRound(round)) }"
+    )
+    tiles = [tile for tiles in rounds for tile in tiles]
+    assert [(tile["digit"], tile["generated"], tile["seed"], tile["index"]) for tile in tiles] == [
+        tile for number in range(60) for tile in tiles_of_round(number)
+    ]
+    real = [(tile["digit"], tile["index"]) for tile in tiles if not tile["generated"]]
+    assert len(set(real)) == len(real) == 300
+
+
+def test_a_score_that_is_damaged_or_forbidden_begins_anew(visit: Callable[..., Page], site: str) -> None:
+    page = visit(site)
+    for stored in ('"x"', "null", '{"round": -1, "right": 0, "judged": 0}', "{"):
+        page.evaluate("text => localStorage.setItem('digit-generator.game', text)", stored)
+        page.reload()
+        page.wait_for_selector("#tiles figure")
+        expect(page.locator("#rules")).to_contain_text("Round 1:")
+    page.context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error() } })"
+    )
+    page.reload()
+    page.wait_for_selector("#tiles figure")
+    page.get_by_role("button", name="Show the answer").click()
+    expect(page.locator("#score")).to_contain_text("So far")
+
+
+# Inside
+
+
+def next_frame(page: Page) -> None:
+    page.evaluate("async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame) }")
+
+
+def bars(page: Page) -> np.ndarray:
+    values = page.locator("#bars i").evaluate_all(
+        "bars => bars.map(bar => +bar.style.getPropertyValue('--value'))"
+    )
+    return 3 * np.array(values)
+
+
+@DEVICES
+def test_the_picture_answers_when_bars_are_dragged(
+    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+) -> None:
+    page = visit(f"{site}?digit=7&seed=3#inside", device)
+    z = latents_from_seeds([3])[0]
+    next_frame(page)
+    np.testing.assert_allclose(bars(page), np.clip(z, -3, 3), atol=1e-6)
+    np.testing.assert_array_equal(pixels(page.locator(".answer")), generator.digits(7, [3])[0])
+
+    first, last = (page.locator("#bars i").nth(index).bounding_box() for index in (10, 19))
+    page.mouse.move(first["x"] + first["width"] / 2, first["y"] + first["height"] / 6)
+    page.mouse.down()
+    page.mouse.move(last["x"] + last["width"] / 2, last["y"] + last["height"] / 6)  # one move over ten bars
+    page.mouse.up()
+    z[10:20] = 2  # a sixth from the top, of 3 to -3
+    next_frame(page)
+    np.testing.assert_allclose(bars(page), np.clip(z, -3, 3), atol=0.03)
+    answer = pixels(page.locator(".answer"))
+    assert (answer != generator.digits(7, [3])[0]).any()
+
+    page.get_by_role("button", name="As drawn above").click()
+    next_frame(page)
+    np.testing.assert_array_equal(pixels(page.locator(".answer")), generator.digits(7, [3])[0])
+    page.get_by_role("button", name="All zero").click()
+    page.locator("#inside-digit").get_by_text("2").click()
+    next_frame(page)
+    zero = pixels_from_images(generator.images(np.zeros((1, 100)), [2]))[0]
+    np.testing.assert_array_equal(pixels(page.locator(".answer")), zero)
+    assert (bars(page) == 0).all()
+
+
+def test_bars_by_the_keyboard(visit: Callable[..., Page], site: str, generator: DigitGenerator) -> None:
+    page = visit(f"{site}?digit=7&seed=3#inside")
+    slider = page.get_by_role("slider", name="z, a hundred numbers")
+    slider.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowUp", "ArrowUp", "PageDown"):
+        slider.press(key)
+    next_frame(page)
+    z = latents_from_seeds([3])
+    z[0, 1] += 0.1 + 0.1 - 1
+    expect(slider).to_have_attribute("aria-valuetext", f"number 2 is {z[0, 1]:.2f}")
+    np.testing.assert_array_equal(
+        pixels(page.locator(".answer")), pixels_from_images(generator.images(z, [7]))[0]
+    )
+
+
+@DEVICES
+def test_every_layer_is_shown_with_one_sentence(visit: Callable[..., Page], site: str, device: dict) -> None:
+    page = visit(site, device)
+    sizes = []
+    for layer in page.locator("#layers li").all():
+        assert layer.locator("p").inner_text().count(".") == 1
+        sizes.append(layer.locator("canvas").evaluate("canvas => canvas.width * canvas.height"))
+        assert layer.locator("h4").inner_text().endswith(f": {sizes[-1]:,} numbers")
+    assert sizes == [200, 256, 512, 1024, 784]
+
+
+# What may go wrong
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda data: b"", "it has 0 bytes"),
+        (lambda data: data[:1_000_000], "cut short"),
+        (lambda data: b"PK\3\4" + data, "cut short, or no safetensors file"),
+        (lambda data: data[:8] + b"[" + data[9:], "its header cannot be read"),
+        (lambda data: data.replace(b'"model.9.bias"', b'"model.9.vias"'), "which the generator lacks"),
+        (
+            lambda data: data.replace(b"[10,100]", b"[100,10]"),
+            "has shape [100,10], and [10,100] was expected",
+        ),
+        (lambda data: data.replace(b'"F16"', b'"U16"'), "of type U16"),
+        (lambda data: data[:-2] + b"\x00\x7c", "a number that no trained weight is"),
+    ],
+    ids=["empty", "cut", "another file", "header", "name", "shape", "type", "infinity"],
+)
+def test_broken_weights_are_told_in_a_sentence(
+    visit: Callable[..., Page], tmp_path: Path, damage: Callable[[bytes], bytes], words: str
+) -> None:
+    path = copy_site(tmp_path) / "generator.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    with serve_files(tmp_path) as url:
+        page = visit(url, PHONE, ready="#problem:visible")
+        said = page.get_by_role("alert").inner_text()
+        assert words in said
+        assert "Run “make web”" in said
+        expect(page.locator("#draw")).to_be_hidden()
+        assert_nothing_to_scroll_sideways(page)
+
+
+def test_missing_weights_are_told_in_a_sentence(visit: Callable[..., Page], tmp_path: Path) -> None:
+    (copy_site(tmp_path) / "generator.safetensors").unlink()
+    with serve_files(tmp_path) as url:
+        page = visit(url, ready="#problem:visible", complaining=True)
+        expect(page.get_by_role("alert")).to_contain_text(
+            "no generator.safetensors beside this page (404). Run “make web”"
+        )
+
+
+def test_without_the_real_digits_everything_else_works(visit: Callable[..., Page], tmp_path: Path) -> None:
+    (copy_site(tmp_path) / "real_digits.png").unlink()
+    with serve_files(tmp_path) as url:
+        page = visit(url, ready="#verdict:not(:empty)", complaining=True)
+        expect(page.locator("#verdict")).to_contain_text("The real digits are missing")
+        assert seeds(page) == [*range(5)]
+
+
+@pytest.mark.parametrize("how", ["double-click", "no JavaScript"])
+def test_a_page_that_cannot_start_says_how_to_serve_it(
+    visit: Callable[..., Page], site: str, how: str
+) -> None:
+    options = {"ready": "#not-started", "complaining": True}
+    if how == "double-click":
+        page = visit((ROOT / "web" / "index.html").as_uri(), PHONE, **options)
+    else:
+        page = visit(site, java_script_enabled=False, **options)
+    expect(page.locator("#not-started")).to_be_visible()
+    expect(page.locator("#not-started")).to_contain_text("python3 -m http.server --directory web 8000")
+
+
+def test_it_works_without_a_network_once_it_was_open(
+    visit: Callable[..., Page], tmp_path: Path, generator: DigitGenerator, weights_file: Path
+) -> None:
+    make_weights(weights_file, copy_site(tmp_path))
+    with serve_files(tmp_path) as url:
+        page = visit(url, PHONE, complaining=True)
+        expect(page.locator("#offline")).to_have_text(
+            "It is kept in this browser and opens without a network."
+        )
+    # The server is gone.
+    page.goto(f"{url}?digit=5&seed=12")
+    page.wait_for_selector("#tiles figure")
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), generator.digits(5, range(12, 17)))
+    page.get_by_role("button", name="Show the answer").click()
+    expect(page.locator("#score")).to_contain_text("So far")
+
+
+def test_the_policy_holds(visit: Callable[..., Page], site: str) -> None:
+    page = visit(site, complaining=True)
+    outcome = page.evaluate(
+        """async () => {
+            const script = document.createElement('script')
+            script.textContent = 'window.ran = true'
+            const style = document.createElement('style')
+            style.textContent = 'h1 { position: fixed }'
+            document.body.append(script, style)
+            const fetched = await fetch('data:text/plain,x').then(() => true, () => false)
+            return [window.ran === true, getComputedStyle(document.querySelector('h1')).position, fetched]
+        }"""
+    )
+    assert outcome == [False, "static", False]
+
+
+# For everyone
+
+
+@pytest.mark.parametrize("width", [320, 360, 600, 761, 1024, 1920])
+def test_nothing_runs_over_the_edge(visit: Callable[..., Page], site: str, width: int) -> None:
+    page = visit(f"{site}?digit=8&seed=4294967291", viewport={"width": width, "height": 740})
+    page.get_by_role("button", name="Show the answer").click()
+    assert_nothing_to_scroll_sideways(page)
+    for selector in ("#five canvas", "#tiles canvas", "#ten canvas", "button", "input", "#layers canvas"):
+        for box in (element.bounding_box() for element in page.locator(selector).all()):
+            assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5), selector
+
+
+def assert_nothing_to_scroll_sideways(page: Page) -> None:
+    assert page.locator("html").evaluate("element => element.scrollWidth <= element.clientWidth")
+
+
+@DEVICES
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_in_dark(
+    visit: Callable[..., Page], site: str, device: dict, scheme: str
+) -> None:
+    """A contrast of at least 4.5, WCAG 2.2's level AA."""
+    page = visit(f"{site}?digit=x", device, color_scheme=scheme)
+    page.get_by_role("button", name="Show the answer").click()
+    assert_contrast(page, "h1, h2, h3, h4, p:visible, label, code:visible, button:visible, a, figcaption")
+
+
+def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str) -> None:
+    page = visit(site)
+
+    def focused(key: str = "Tab") -> Locator:
+        page.keyboard.press(key)
+        element = page.locator(":focus")
+        outlines = element.evaluate(
+            "element => [element, element.closest('label')].map(e => e && getComputedStyle(e).outlineStyle)"
+        )
+        assert "solid" in outlines, "focus unseen"
+        return element
+
+    for name in ("Draw", "Which one is real?", "Inside"):
+        expect(focused()).to_have_accessible_name(name)
+    expect(focused()).to_have_role("radio")  # the ten are one stop
+    expect(focused("ArrowRight")).to_have_accessible_name("8")
+    expect(page.locator("#shown")).to_have_text("8, seed 0")
+    expect(focused()).to_have_accessible_name("Seed")
+    expect(focused()).to_have_accessible_name("Draw five others")
+    page.keyboard.press("Enter")
+    first = seeds(page)[0]
+    assert first != 0
+    for seed in seeds(page):
+        expect(focused()).to_have_accessible_name(f"8, seed {seed}: show it large")
+    page.keyboard.press("Space")
+    expect(page.locator("#shown")).to_have_text(f"8, seed {first + 4}")
+    expect(focused()).to_have_accessible_name("Morph from picture to picture")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#shown")).to_have_text(f"8, 99 % of the way from seed {first + 3} to {first + 4}")
+    for name in ("PNG", "SVG", "Copy link"):
+        expect(focused()).to_have_accessible_name(name)
+    for digit in range(10):
+        expect(focused()).to_have_accessible_name(f"{digit}, by the same numbers")
+    for place, (digit, *_) in enumerate(tiles_of_round(0), start=1):
+        expect(focused()).to_have_accessible_name(f"Picture {place}, a {digit}: generated")
+    page.keyboard.press("Space")
+    expect(page.locator("#tiles [aria-pressed=true]")).to_have_count(1)
+    expect(focused()).to_have_accessible_name("Show the answer")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="of ten right")).to_be_visible()
+    expect(focused()).to_have_accessible_name("Start over")
+    expect(focused()).to_have_role("radio")
+    expect(focused()).to_have_role("slider")
+
+
+def test_everything_has_a_name_for_a_screen_reader(visit: Callable[..., Page], site: str) -> None:
+    page = visit(site)
+    expect(page.get_by_role("group", name="Digit", exact=True).get_by_role("radio")).to_have_count(10)
+    expect(page.get_by_role("img", name="handwritten-style 7, seed 0")).to_have_count(1)
+    expect(page.get_by_role("slider", name="Morph")).to_have_attribute("aria-valuetext", "7, seed 0")
+    for element in page.locator(":is(button, input, [role=slider]):visible").all():
+        expect(element).to_have_accessible_name(re.compile(r"\w"))
+    levels = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(heading => +heading.tagName[1])")
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels

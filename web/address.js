@@ -1,0 +1,39 @@
+// What the page shows <-> its address: ?digit=7&seed=42, and &at=1.5 between or beside the first of the five.
+
+import { MAX_SEED } from './random.js'
+
+/** How many pictures stand in a row: the seeds from `seed` on. */
+export const COUNT = 5
+const MAX_FIRST = MAX_SEED - COUNT + 1
+
+/** What a visitor sees first: {digit 0...9, seed of the first of five, at 0...4 on the way through them}. */
+const START = { digit: 7, seed: 0, at: 0 }
+
+/** The state that an address asks for, and a sentence on what in it could not be understood, or ''. */
+export function stateFromAddress(search) {
+  const asked = new URLSearchParams(search)
+  const faults = []
+  const number = (name, most, pattern) => {
+    const text = asked.get(name)
+    if (text === null) return START[name]
+    if (pattern.test(text) && Number(text) <= most) return Number(text)
+    faults.push(`${name}=${text.slice(0, 20)}, and ${name} is a ${name === 'at' ? '' : 'whole '}number from 0 to ${most}`)
+    return START[name]
+  }
+  const digit = number('digit', 9, /^\d$/)
+  const seed = number('seed', MAX_SEED, /^\d{1,10}$/)
+  const at = number('at', COUNT - 1, /^\d(\.\d{1,2})?$/)
+  const problem = faults.length ? `This link asks for ${faults.join('; ')}. Shown is what it could mean.` : ''
+  return { state: { digit, ...placed(seed, at) }, problem }
+}
+
+/** The first of five seeds, and where among them, so that no seed lies beyond the last there is. */
+export function placed(seed, at = 0) {
+  const first = Math.min(seed, MAX_FIRST)
+  return { seed: first, at: Math.min(at + seed - first, COUNT - 1) }
+}
+
+/** The part of the address from the question mark on. */
+export function addressFromState({ digit, seed, at }) {
+  return `?digit=${digit}&seed=${seed}${at ? `&at=${at}` : ''}`
+}

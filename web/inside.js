@@ -1,0 +1,159 @@
+// z as a hundred bars that can be dragged, and what every layer makes of it.
+
+import { pixelsFromImage } from './network.js'
+import { makePicker } from './picker.js'
+import { makePicture, showPixels } from './picture.js'
+import { LATENT_SIZE, latentsFromSeed } from './random.js'
+
+const LIMIT = 3 // bars end there: of a thousand numbers of N(0, 1) three lie beyond
+const STEP = 0.1 // what a key changes
+const STRIP = 64 // numbers in a row of what is shown of a layer, but:
+const COLUMNS = { 200: 50, 784: 28 } // two rows of z and two of the digit; the picture itself
+
+// What is shown of each layer: how many numbers it puts out, and one sentence.
+const LAYERS = [
+  [200, 'What goes in', 'The hundred numbers of z say how to write; behind them a hundred learned ones say which digit.'],
+  [
+    256,
+    'Layer 1',
+    'Each of 256 units adds up all 200, each times a weight of its own, and cuts what comes out negative to a fifth.',
+  ],
+  [
+    512,
+    'Layer 2',
+    '512 units do the same with those 256, so that what z says can now count differently for every digit.',
+  ],
+  [1024, 'Layer 3', '1,024 units do it once more: each turns a pattern of ink of its own up or down.'],
+  [
+    784,
+    'Layer 4',
+    'It lays those 1,024 patterns over one another, and tanh squeezes the sum at each of the 784 pixels between black and white.',
+  ],
+]
+
+const element = (id) => document.getElementById(id)
+
+/** Show the section `inside`. `follow(digit, z)` takes over the picture that is drawn above. */
+export function startInside(generator) {
+  let digit = 0
+  let drawn = new Float64Array(LATENT_SIZE) // z of the picture above
+  let z = drawn.slice()
+  let chosen = 0 // the bar that the keys change
+  let frame = 0
+
+  const area = element('bars')
+  const bars = Array.from(z, () => document.createElement('i'))
+  area.append(...bars)
+  area.setAttribute('aria-valuemin', -LIMIT)
+  area.setAttribute('aria-valuemax', LIMIT)
+  const answer = makePicture('answer', 'the digit that these numbers make')
+  element('answer').append(answer)
+  const strips = LAYERS.map((layer) => makeStrip(...layer))
+  const pick = makePicker(element('inside-digit'), (picked) => {
+    digit = picked
+    later()
+  })
+
+  area.addEventListener('pointerdown', (event) => {
+    area.setPointerCapture(event.pointerId)
+    drag(event, event)
+  })
+  let before
+  area.addEventListener('pointermove', (event) => area.hasPointerCapture(event.pointerId) && drag(before, event))
+  area.addEventListener('keydown', onKey)
+  element('as-drawn').addEventListener('click', () => replace(drawn))
+  element('zeros').addEventListener('click', () => replace(new Float64Array(LATENT_SIZE)))
+  element('dice').addEventListener('click', () => replace(latentsFromSeed(Math.floor(Math.random() * 1e6))))
+
+  return {
+    follow(newDigit, newZ) {
+      digit = newDigit
+      drawn = newZ
+      pick(digit)
+      replace(drawn)
+    },
+  }
+
+  function replace(numbers) {
+    z = numbers.slice()
+    later()
+  }
+
+  function later() {
+    frame ||= requestAnimationFrame(show)
+  }
+
+  function show() {
+    frame = 0
+    bars.forEach((bar, index) => {
+      bar.style.setProperty('--value', Math.max(-1, Math.min(1, z[index] / LIMIT)))
+      bar.classList.toggle('chosen', index === chosen)
+    })
+    const said = `number ${chosen + 1} is ${z[chosen].toFixed(2)}`
+    area.setAttribute('aria-valuenow', z[chosen].toFixed(2))
+    area.setAttribute('aria-valuetext', said)
+    element('bar').textContent = said
+    const activations = generator.activations(z, digit)
+    activations.forEach((numbers, index) => strips[index](numbers))
+    showPixels(answer, pixelsFromImage(activations.at(-1)))
+  }
+
+  // The pointer sets the bar that it is over, and those that it has passed since it was seen last.
+  function drag(from, to) {
+    const [first, last] = [placeOf(from), placeOf(to)]
+    const steps = Math.max(1, Math.abs(last.index - first.index))
+    for (let step = 0; step <= steps; step++) {
+      const share = step / steps
+      const index = Math.round(first.index + share * (last.index - first.index))
+      z[index] = first.value + share * (last.value - first.value)
+    }
+    chosen = last.index
+    before = to
+    later()
+  }
+
+  // Which bar, and which value, a pointer means. The bars stand in as many rows as the style sheet gives them.
+  function placeOf({ clientX, clientY }) {
+    const { left, top, width, height } = bars[0].getBoundingClientRect()
+    const columns = Math.round(area.clientWidth / width)
+    const rows = LATENT_SIZE / columns
+    const row = clamp(Math.floor((clientY - top) / height), 0, rows - 1)
+    const column = clamp(Math.floor((clientX - left) / width), 0, columns - 1)
+    const share = (clientY - top - row * height) / height
+    return { index: row * columns + column, value: clamp((1 - 2 * share) * LIMIT, -LIMIT, LIMIT) }
+  }
+
+  function onKey(event) {
+    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -LATENT_SIZE, End: LATENT_SIZE }
+    const changes = { ArrowUp: STEP, ArrowDown: -STEP, PageUp: 10 * STEP, PageDown: -10 * STEP }
+    if (event.key in moves) chosen = clamp(chosen + moves[event.key], 0, LATENT_SIZE - 1)
+    else if (event.key in changes) z[chosen] = clamp(z[chosen] + changes[event.key], -LIMIT, LIMIT)
+    else return
+    event.preventDefault()
+    later()
+  }
+}
+
+function clamp(value, low, high) {
+  return Math.max(low, Math.min(high, value))
+}
+
+// A strip of one grey square for each number that a layer puts out. Returns the function that fills it.
+function makeStrip(count, title, sentence) {
+  const columns = COLUMNS[count] ?? STRIP
+  const canvas = makePicture('strip')
+  canvas.width = columns
+  canvas.height = count / columns
+  canvas.style.setProperty('--columns', columns)
+  const [heading, text, words, item] = ['h4', 'p', 'div', 'li'].map((tag) => document.createElement(tag))
+  heading.textContent = `${title}: ${count.toLocaleString('en')} numbers`
+  text.textContent = sentence
+  words.append(heading, text)
+  item.append(words, canvas)
+  element('layers').append(item)
+  return (numbers) => {
+    const spread = Math.sqrt(numbers.reduce((sum, number) => sum + number ** 2, 1e-9) / count)
+    const brightness = (number) => (255 * number) / (3 * spread)
+    showPixels(canvas, count === 784 ? pixelsFromImage(numbers) : Uint8ClampedArray.from(numbers, brightness))
+  }
+}

@@ -1,0 +1,79 @@
+"""Write what the page in this folder reads: python web/make.py --data-dir mnist       or       make web
+
+generator.safetensors   the tensors of generator.pth: the same names, the same numbers, nothing folded
+real_digits.png         28x28 tiles, row d: the first 30 images of digit d in MNIST's test set, in file order
+real_digits.txt         where they come from
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and need not be installed
+
+from digit_generator.evaluation.data import EvaluationError, first_of_each_digit, mnist_from_folder  # noqa: E402
+from digit_generator.render import write_whole  # noqa: E402
+from digit_generator.weights import WeightsError, arrays_from_file, digest_of_file, find_weights  # noqa: E402
+
+COLUMNS = 30
+SOURCE = f"""\
+real_digits.png: {COLUMNS} columns and 10 rows of 28x28 pixels, 0 background to 255 ink. Row d holds the
+first {COLUMNS} images of digit d in MNIST's test set, t10k-images-idx3-ubyte, in its order, unchanged.
+
+MNIST was made by Yann LeCun, Corinna Cortes and Christopher J. C. Burges from NIST's Special Databases 1 and
+3, and is available under the Creative Commons Attribution-Share Alike 3.0 licence; so is this picture.
+Made by: make web
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Write what the page in web/ reads.")
+    parser.add_argument("--weights", type=Path, help="default: generator.pth of this repository")
+    parser.add_argument(
+        "--data-dir", type=Path, help="MNIST's files; without them the real digits stay as they are"
+    )
+    parser.add_argument("--out", type=Path, default=HERE, help="the folder of the page")
+    options = parser.parse_args()
+    try:
+        files = {"generator.safetensors": safetensors_from_weights(find_weights(options.weights))}
+        if options.data_dir:
+            files |= {"real_digits.png": real_digits(options.data_dir), "real_digits.txt": SOURCE.encode()}
+        for name, data in files.items():
+            write_whole(options.out / name, data)
+            print(options.out / name)
+    except (WeightsError, EvaluationError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"Error: {options.out} cannot be written to ({error.strerror}): name a folder with --out.",
+            file=sys.stderr,
+        )
+        return 2
+    return 0
+
+
+def safetensors_from_weights(path: Path) -> bytes:
+    """The weights file's tensors under its own names and in its own precision, and its SHA-256."""
+    return safetensors.numpy.save(arrays_from_file(path), metadata={"weights_sha256": digest_of_file(path)})
+
+
+def real_digits(data_dir: Path) -> bytes:
+    """The first COLUMNS test images of each digit as one greyscale PNG, a row for each digit."""
+    real = first_of_each_digit(mnist_from_folder(data_dir, "t10k"), COLUMNS)
+    rows = real.pixels.reshape(10, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(10 * 28, COLUMNS * 28)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(rows)).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

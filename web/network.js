@@ -1,0 +1,86 @@
+// The generator: z and a digit -> 784 shades of grey. All in float64, as digit_generator/generate.py computes.
+
+import { LATENT_SIZE } from './random.js'
+
+/** Width and height of a picture in pixels. */
+export const SIZE = 28
+const LEAKY_SLOPE = 0.2
+const BATCHNORM_EPS = 1e-5 // PyTorch's default; a state_dict does not hold it
+
+/** The trained network. Drawing changes nothing in it. */
+export class Generator {
+  #labelEmbedding // [10, 100]
+  #layers // four of {weight [outputs, inputs], bias [outputs]}
+
+  /** `tensors` is what weights.js reads: Map of name -> numbers. */
+  constructor(tensors) {
+    this.#labelEmbedding = tensors.get('label_emb.weight')
+    this.#layers = layersFromTensors(tensors)
+  }
+
+  /** Everything on the way from z, [100], to the picture: arrays of 200, 256, 512, 1024 and 784 numbers. */
+  activations(z, digit) {
+    const x = new Float64Array(2 * LATENT_SIZE)
+    x.set(z)
+    x.set(this.#labelEmbedding.subarray(digit * LATENT_SIZE, (digit + 1) * LATENT_SIZE), LATENT_SIZE)
+    const passed = [x]
+    this.#layers.forEach((layer, index) => {
+      const last = index === this.#layers.length - 1
+      passed.push(outputs(layer, passed.at(-1)).map(last ? Math.tanh : leakyReLU))
+    })
+    return passed
+  }
+
+  /** z, [100], and 0...9 -> pixels, Uint8ClampedArray [784] row by row, 0 background ... 255 ink. */
+  pixels(z, digit) {
+    return pixelsFromImage(this.activations(z, digit).at(-1))
+  }
+}
+
+/** image in [-1, 1] -> pixels: -1 -> 0, +1 -> 255. Uint8ClampedArray rounds as NumPy does, a half to the even. */
+export function pixelsFromImage(image) {
+  return Uint8ClampedArray.from(image, (value) => (value + 1) * 127.5)
+}
+
+// x @ weight.T + bias. Four sums at a time, since each addition waits for the one before it.
+function outputs({ weight, bias }, x) {
+  const y = new Float64Array(bias.length)
+  for (let row = 0, at = 0; row < y.length; row++) {
+    let a = 0, b = 0, c = 0, d = 0
+    for (let column = 0; column < x.length; column += 4, at += 4) {
+      a += weight[at] * x[column]
+      b += weight[at + 1] * x[column + 1]
+      c += weight[at + 2] * x[column + 2]
+      d += weight[at + 3] * x[column + 3]
+    }
+    y[row] = a + b + (c + d) + bias[row]
+  }
+  return y
+}
+
+function leakyReLU(value) {
+  return value < 0 ? LEAKY_SLOPE * value : value
+}
+
+// BatchNorm comes after LeakyReLU, hence it folds forward into the next Linear (generate.py has the formula):
+// W (scale * x + shift) + b = (W * scale) x + (W shift + b).
+function layersFromTensors(tensors) {
+  const layer = (linear) => ({
+    weight: tensors.get(`model.${linear}.weight`),
+    bias: tensors.get(`model.${linear}.bias`),
+  })
+  const folded = (batchNorm, linear) => {
+    const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map((name) =>
+      tensors.get(`model.${batchNorm}.${name}`),
+    )
+    const scale = Float64Array.from(gamma, (value, i) => value / Math.sqrt(variance[i] + BATCHNORM_EPS))
+    const shift = Float64Array.from(beta, (value, i) => value - mean[i] * scale[i])
+    const { weight, bias } = layer(linear)
+    const scaled = new Float64Array(weight.length)
+    for (let row = 0, at = 0; row < bias.length; row++) {
+      for (let column = 0; column < scale.length; column++, at++) scaled[at] = weight[at] * scale[column]
+    }
+    return { weight: scaled, bias: outputs({ weight, bias }, shift) }
+  }
+  return [layer(0), folded(2, 3), folded(5, 6), folded(8, 9)]
+}

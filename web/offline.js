@@ -1,0 +1,58 @@
+// A service worker: keeps the files of the page, and serves them where there is no network.
+
+const CACHE = 'digit-generator'
+const FILES = [
+  './',
+  'address.js',
+  'drawings.js',
+  'game.js',
+  'generator.safetensors',
+  'icon.svg',
+  'inside.js',
+  'manifest.webmanifest',
+  'morph.js',
+  'network.js',
+  'page.js',
+  'picker.js',
+  'picture.js',
+  'png.js',
+  'random.js',
+  'real_digits.png',
+  'style.css',
+  'svg.js',
+  'weights.js',
+]
+
+self.addEventListener('install', (event) => event.waitUntil(keepAll().then(() => self.skipWaiting())))
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
+self.addEventListener('fetch', (event) => {
+  if (event.request.method === 'GET' && event.request.url.startsWith(self.registration.scope)) {
+    event.respondWith(answer(event.request))
+  }
+})
+
+async function keepAll() {
+  const cache = await caches.open(CACHE)
+  await cache.addAll(FILES)
+}
+
+// The network first, so that a visitor never sees yesterday's page beside today's weights.
+async function answer(request) {
+  try {
+    const response = await fetch(request)
+    if (response.ok) {
+      const cache = await caches.open(CACHE)
+      await cache.put(withoutSearch(request), response.clone())
+    }
+    return response
+  } catch (error) {
+    const kept = await caches.match(withoutSearch(request))
+    if (kept) return kept
+    throw error
+  }
+}
+
+// Every link to a picture is the same page.
+function withoutSearch(request) {
+  return request.url.split(/[?#]/)[0]
+}

@@ -1,0 +1,38 @@
+// Pixels on the screen, and as files.
+
+import { SIZE } from './network.js'
+
+/** A canvas of 28 by 28 pixels that a screen reader calls by `description`; '' where a text beside it does. */
+export function makePicture(className, description = '') {
+  const canvas = document.createElement('canvas')
+  canvas.width = canvas.height = SIZE
+  canvas.className = className
+  describe(canvas, description)
+  return canvas
+}
+
+export function describe(canvas, description) {
+  if (description) {
+    canvas.setAttribute('role', 'img')
+    canvas.setAttribute('aria-label', description)
+  } else {
+    canvas.setAttribute('aria-hidden', 'true')
+  }
+}
+
+/** pixels, Uint8ClampedArray, 0...255, fill the canvas row by row, white ink on black. */
+export function showPixels(canvas, pixels) {
+  const image = new ImageData(canvas.width, canvas.height)
+  const colours = new Uint32Array(image.data.buffer)
+  for (let i = 0; i < pixels.length; i++) colours[i] = 0xff000000 | (pixels[i] * 0x010101)
+  canvas.getContext('2d').putImageData(image, 0, 0)
+}
+
+/** Hand a file to the visitor. */
+export function download(blob, name) {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(blob)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000) // some browsers read it after the click
+}

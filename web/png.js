@@ -1,0 +1,44 @@
+// Pixels -> a greyscale PNG of 28 by 28. A canvas would write its own, but in colour, and browsers that guard
+// against fingerprinting change what is read back from a canvas.
+
+import { SIZE } from './network.js'
+
+const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10]
+
+/** pixels, [784], 0...255 -> the bytes of a PNG, as a Blob. */
+export async function pngFromPixels(pixels) {
+  const header = new Uint8Array(13) // width, height, 8 bits of grey, nothing special
+  new DataView(header.buffer).setUint32(0, SIZE)
+  new DataView(header.buffer).setUint32(4, SIZE)
+  header[8] = 8
+  const rows = new Uint8Array(SIZE * (SIZE + 1)) // each row after a 0: not filtered
+  for (let row = 0; row < SIZE; row++) {
+    rows.set(pixels.subarray(row * SIZE, (row + 1) * SIZE), row * (SIZE + 1) + 1)
+  }
+  const chunks = [chunk('IHDR', header), chunk('IDAT', await zlib(rows)), chunk('IEND', new Uint8Array())]
+  return new Blob([new Uint8Array(SIGNATURE), ...chunks], { type: 'image/png' })
+}
+
+async function zlib(bytes) {
+  const compressed = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'))
+  return new Uint8Array(await new Response(compressed).arrayBuffer())
+}
+
+function chunk(name, data) {
+  const bytes = new Uint8Array(12 + data.length)
+  const fields = new DataView(bytes.buffer)
+  fields.setUint32(0, data.length)
+  bytes.set(new TextEncoder().encode(name), 4)
+  bytes.set(data, 8)
+  fields.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)))
+  return bytes
+}
+
+function crc32(bytes) {
+  let crc = -1
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
+  }
+  return ~crc >>> 0
+}

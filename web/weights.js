@@ -1,0 +1,151 @@
+// generator.safetensors -> the tensors of the generator, each checked before anything is drawn with it.
+
+/** The generator's state_dict, as digit_generator/weights.py has it. */
+export const SHAPES = {
+  'label_emb.weight': [10, 100],
+  ...linear(0, 200, 256),
+  ...batchNorm(2, 256),
+  ...linear(3, 256, 512),
+  ...batchNorm(5, 512),
+  ...linear(6, 512, 1024),
+  ...batchNorm(8, 1024),
+  ...linear(9, 1024, 784),
+}
+
+const FILE = 'generator.safetensors'
+const MEND = 'Run “make web”, which writes it from generator.pth, and reload this page.'
+const MAX_VALUE = 1e10 // beyond it four layers could overflow
+const READERS = {
+  F16: numbersFromHalves,
+  F32: (bytes) => view(bytes, Float32Array),
+  F64: (bytes) => view(bytes, Float64Array),
+}
+
+/** What is wrong with the weights; the message is for a person. */
+export class WeightsError extends Error {}
+
+/**
+ * Fetch the weights beside the page; `onProgress(share)` hears how much is there, 0...1.
+ * Resolves to {tensors: Map of name -> array of numbers, digest: SHA-256 of generator.pth, or ''}.
+ * Rejects with WeightsError.
+ */
+export async function fetchWeights(onProgress = () => {}) {
+  let response
+  try {
+    response = await fetch(FILE)
+  } catch {
+    throw new WeightsError(`The weights could not be fetched (${FILE}). Reload this page when there is a network.`)
+  }
+  if (!response.ok) {
+    throw new WeightsError(`The weights are missing: the server has no ${FILE} beside this page (${response.status}). ${MEND}`)
+  }
+  return weightsFromBytes(await bytesOf(response, onProgress))
+}
+
+/** The tensors and the digest in a safetensors file, as fetchWeights resolves to. Throws WeightsError. */
+export function weightsFromBytes(bytes) {
+  const { header, start } = headerOf(bytes)
+  const { __metadata__: metadata, ...described } = header
+  const unexpected = Object.keys(described).find((name) => !Object.hasOwn(SHAPES, name))
+  if (unexpected !== undefined) refuse(`it has ${JSON.stringify(unexpected.slice(0, 80))}, which the generator lacks`)
+  const tensors = new Map()
+  for (const [name, shape] of Object.entries(SHAPES)) {
+    if (name.endsWith('num_batches_tracked')) continue // counted while learning, not needed to draw
+    tensors.set(name, tensorFrom(bytes, start, name, shape, described[name]))
+  }
+  return { tensors, digest: String(metadata?.weights_sha256 ?? '') }
+}
+
+async function bytesOf(response, onProgress) {
+  const total = Number(response.headers.get('Content-Length'))
+  const parts = []
+  let length = 0
+  try {
+    for (const reader = response.body.getReader(); ; ) {
+      const { done, value } = await reader.read()
+      if (done) break
+      parts.push(value)
+      length += value.length
+      if (total) onProgress(Math.min(1, length / total))
+    }
+  } catch {
+    throw new WeightsError(`The weights did not arrive whole (${FILE}). Reload this page to try again.`)
+  }
+  const bytes = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    bytes.set(part, offset)
+    offset += part.length
+  }
+  return bytes
+}
+
+function headerOf(bytes) {
+  if (bytes.length < 8) refuse(`it has ${bytes.length} bytes, and 3 million were expected`)
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
+  if (length > bytes.length - 8) refuse('it is cut short, or no safetensors file')
+  try {
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
+    if (header === null || typeof header !== 'object') throw new TypeError()
+    return { header, start: 8 + length }
+  } catch {
+    return refuse('its header cannot be read')
+  }
+}
+
+function tensorFrom(bytes, start, name, shape, described) {
+  if (!described) refuse(`it lacks ${name}`)
+  if (String(described.shape) !== String(shape)) {
+    refuse(`${name} has shape [${described.shape}], and [${shape}] was expected`)
+  }
+  const read = READERS[described.dtype]
+  if (!read) refuse(`${name} holds numbers of type ${described.dtype}, and F16, F32 or F64 was expected`)
+  const [begin, end] = described.data_offsets ?? []
+  const numbers = read(bytes.slice(start + begin, start + end))
+  const count = shape.reduce((product, size) => product * size, 1)
+  if (numbers.length !== count) refuse('it is cut short')
+  const lowest = name.endsWith('running_var') ? 0 : -MAX_VALUE
+  for (let i = 0; i < count; i++) {
+    // Written so that it finds NaN too.
+    if (!(numbers[i] >= lowest && numbers[i] <= MAX_VALUE)) refuse(`${name} holds a number that no trained weight is`)
+  }
+  return numbers
+}
+
+let halves // the number for each of the 65,536 half-precision bit patterns, made when first needed
+
+function numbersFromHalves(bytes) {
+  halves ??= Float64Array.from({ length: 2 ** 16 }, (_, bits) => numberFromHalf(bits))
+  const bits = view(bytes, Uint16Array)
+  const numbers = new Float64Array(bits.length)
+  for (let i = 0; i < bits.length; i++) numbers[i] = halves[bits[i]]
+  return numbers
+}
+
+// IEEE 754 half precision: one bit of sign, five of exponent, ten of fraction.
+function numberFromHalf(bits) {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 0x1f
+  const fraction = bits & 0x3ff
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 0x1f) return fraction ? NaN : sign * Infinity
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+function view(bytes, Numbers) {
+  return new Numbers(bytes.buffer, 0, Math.floor(bytes.length / Numbers.BYTES_PER_ELEMENT))
+}
+
+function linear(index, inputs, outputs) {
+  return { [`model.${index}.weight`]: [outputs, inputs], [`model.${index}.bias`]: [outputs] }
+}
+
+function batchNorm(index, size) {
+  const names = ['weight', 'bias', 'running_mean', 'running_var']
+  const shapes = Object.fromEntries(names.map((name) => [`model.${index}.${name}`, [size]]))
+  return { ...shapes, [`model.${index}.num_batches_tracked`]: [] }
+}
+
+function refuse(what) {
+  throw new WeightsError(`The weights are damaged or another network's (${FILE}): ${what}. ${MEND}`)
+}
