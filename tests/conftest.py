@@ -1,18 +1,24 @@
-"""What several tests share: weights as a plain PyTorch script saves them, random but valid, made once."""
+"""What several tests share: Chromium, and weights as a plain PyTorch script saves them, random but valid."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
+import numpy as np
 import pytest
+import safetensors.numpy
+from serving import chromium
 
 from digit_generator import DigitGenerator
+from digit_generator.weights import SHAPES
 
 if TYPE_CHECKING:
     import torch
+    from playwright.sync_api import Browser
 
 # The same examples in every run: a failure is the change's, not the day's.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -68,14 +74,21 @@ def make_network() -> Callable[[int], torch.nn.Module]:
 
 @pytest.fixture(scope="session")
 def save_weights(
-    tmp_path_factory: pytest.TempPathFactory, make_network: Callable[[int], torch.nn.Module]
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Path]:
-    """save_weights(dtype="float16", seed=0, folder=None) -> a generator.pth there."""
-    import torch
+    """save_weights(dtype="float16", seed=0, folder=None) -> a generator.pth there.
+
+    As PyTorch saves it; where PyTorch is not installed (make test-draw), safetensors under that name.
+    """
 
     def save(dtype: str = "float16", seed: int = 0, folder: Path | None = None) -> Path:
         path = (folder or tmp_path_factory.mktemp("weights")) / "generator.pth"
-        state_dict = make_network(seed).state_dict()
+        if not importlib.util.find_spec("torch"):
+            path.write_bytes(safetensors.numpy.save(random_arrays(dtype, seed)))
+            return path
+        import torch
+
+        state_dict = request.getfixturevalue("make_network")(seed).state_dict()
         for name, tensor in state_dict.items():
             if tensor.is_floating_point():
                 state_dict[name] = tensor.to(getattr(torch, dtype))
@@ -83,6 +96,20 @@ def save_weights(
         return path
 
     return save
+
+
+def random_arrays(dtype: str, seed: int) -> dict[str, np.ndarray]:
+    """What make_network makes, by NumPy alone."""
+    rng = np.random.RandomState(seed)
+    ranges = {"running_var": (0.05, 2), "running_mean": (-0.2, 0.6), "bias": (-0.05, 0.05)}
+    arrays = {}
+    for name, shape in SHAPES.items():
+        last = name.rpartition(".")[2]
+        width = 1.0 if name == "label_emb.weight" else shape[-1] ** -0.5 if shape else 0.0
+        low, high = ranges.get(last, (-width, width) if len(shape) == 2 else (0.5, 1.5))
+        counter = last == "num_batches_tracked"
+        arrays[name] = np.array(1000) if counter else rng.uniform(low, high, shape).astype(dtype)
+    return arrays
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +122,13 @@ def weights_file(save_weights: Callable[..., Path]) -> Path:
 def generator(weights_file: Path) -> DigitGenerator:
     """The generator of weights_file."""
     return DigitGenerator.load(weights_file)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, one for all browser tests."""
+    try:
+        with chromium() as browser:
+            yield browser
+    except FileNotFoundError as error:
+        pytest.exit(str(error), returncode=2)

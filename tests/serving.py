@@ -1,4 +1,4 @@
-"""A copy of the page on a free port, and Chromium to look at it, for the browser tests and the benchmark."""
+"""The pages on a free port, and Chromium to look at them, for the browser tests and the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,19 +36,20 @@ class Server:
 
 def copy_page(folder: Path) -> Path:
     """The files that the page consists of, without a model, in `folder`."""
-    for name in (".streamlit", "digit_generator"):
+    for name in (".streamlit", "digit_generator", "screens"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("app.py", "app.css"):
-        shutil.copy(ROOT / name, folder)
+    for name in ("docs/training/best", "docs/quality"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "web").mkdir()
+    for name in ("app.py", "app.css", "docs/quality.json", "web/real_digits.png"):
+        shutil.copy(ROOT / name, folder / name)
     return folder
 
 
 @contextmanager
 def serve(folder: Path, script: str = "app.py") -> Iterator[Server]:
     """`streamlit run script` in `folder`, as `make run` starts it, until the block is left."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
     with (folder / "server.log").open("w") as log:
@@ -65,6 +69,13 @@ def serve(folder: Path, script: str = "app.py") -> Iterator[Server]:
         process.wait(timeout=10)
 
 
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
 def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
@@ -74,6 +85,26 @@ def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) ->
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"Streamlit did not start within {START_TIMEOUT} seconds:\n{log.read_text()}")
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """What `python -m http.server` answers with, without its lines on stderr."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serve_files(folder: Path) -> Iterator[str]:
+    """The files of `folder` under the URL that is given, until the block is left."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

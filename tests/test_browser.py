@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -19,9 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from serving import ROOT, Server, chromium, copy_page, serve
+from serving import ROOT, Server, copy_page, serve
 
-from digit_generator import DigitGenerator
+from digit_generator import DigitGenerator, latents_from_seeds, pixels_from_images
+from digit_generator.morph import morph
+from digit_generator.number import write_number
+from digit_generator.style import Style, styled_digits
+from screens.game import tiles_of_round
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, LocatorAssertions, Page
@@ -39,22 +44,22 @@ DEVICES = pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "p
 ENLARGED = ".pictures .enlarged"
 ORIGINAL = ".pictures .original"
 CAPTION = ".pictures figcaption"
+PROBES = ("/_stcore/health", "/_stcore/host-config")  # Streamlit looks for them under a page's path first
+PAGES = {
+    "number": "Write a number",
+    "morph": "Morph",
+    "game": "Which one is real?",
+    "dataset": "Make a data set",
+    "learn": "How it learns",
+}
 
 
 def expect(locator: Locator) -> LocatorAssertions:
     """Playwright's, imported when it is used: `make test` collects this file and does without Playwright."""
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
     return expect(locator)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as browser:
-            yield browser
-    except FileNotFoundError as error:
-        pytest.exit(str(error), returncode=2)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +93,7 @@ def missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The page as it is in this repository."""
     folder = copy_page(tmp_path_factory.mktemp("shipped"))
-    for name in ("generator.pth", "generator.json"):
+    for name in ("generator.pth", "generator.json", "generator.style.json"):
         shutil.copy(ROOT / name, folder)
     with serve(folder) as server:
         yield server
@@ -108,7 +113,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     """
     contexts, strangers, complaints = [], [], []
 
-    def open_page(server: Server, device: dict | None = None, **options: object) -> Page:
+    def open_page(
+        server: Server, device: dict | None = None, path: str | None = None, **options: object
+    ) -> Page:
         context = browser.new_context(**{**(device or DESKTOP), **options})
         contexts.append(context)
         context.on(
@@ -120,11 +127,15 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         context.on(
             "console",
-            lambda message: message.type == "error" and complaints.append(message.text),
+            lambda message: (
+                message.type == "error"
+                and not message.location["url"].endswith(PROBES)
+                and complaints.append(message.text)
+            ),
         )
         page = context.new_page()
-        page.goto(server.url)
-        wait_for_pictures(page)
+        page.goto(f"{server.url}/{path or ''}")
+        wait_for_pictures(page) if path is None else wait_for_page(page)
         return page
 
     yield open_page
@@ -145,6 +156,30 @@ def wait_for_pictures(page: Page) -> None:
     )
     for image in page.locator(f"{ENLARGED}, {ORIGINAL}").all():
         assert image.evaluate("image => image.naturalWidth") == 28
+
+
+def wait_for_page(page: Page) -> None:
+    """Whatever page it is: drawn to its end, with the widgets whose code comes later."""
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+
+
+def turn_to(page: Page, title: str) -> None:
+    """Go to another page as a visitor does: by the list, which is behind a button on a phone."""
+    if page.get_by_role("button", name="Expand sidebar").is_visible():
+        page.get_by_role("button", name="Expand sidebar").click()
+    page.get_by_role("link", name=title, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Handwritten digit generator" if title == "Draw" else title
+    )
+    wait_for_page(page)
+
+
+def picture(image: Locator) -> np.ndarray:
+    """What an <img> holds, of any size and kind: its first frame, greyscale."""
+    _, _, data = image.get_attribute("src").partition(",")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L"))
 
 
 def generate(page: Page) -> None:
@@ -429,3 +464,173 @@ def test_the_page_of_this_repository_draws_with_its_own_model(
     expect(page.get_by_text("your own weights")).to_have_count(0)
     drawn = DigitGenerator.load(ROOT / "generator.pth").digits(7, range(5))
     np.testing.assert_array_equal([pixels(image) for image in page.locator(ENLARGED).all()], drawn)
+
+
+@DEVICES
+def test_an_address_shows_the_same_five_to_whoever_opens_it(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device)
+    assert "?" not in page.url, "what everybody sees needs no address of its own"
+    page.get_by_role("radio", name="4").click()
+    generate(page)
+    drawn = seeds(page)
+    page.wait_for_url(f"**/?digit=4&seed={drawn[0]}")
+    other = visit(ours, device, f"?digit=4&seed={drawn[0]}")
+    wait_for_pictures(other)
+    assert seeds(other) == drawn
+    seen = [pixels(image) for image in other.locator(ENLARGED).all()]
+    np.testing.assert_array_equal(seen, library.digits(4, drawn))
+
+
+@DEVICES
+def test_nothing_is_lost_by_going_to_every_page_and_back(
+    visit: Callable[..., Page], ours: Server, device: dict
+) -> None:
+    page = visit(ours, device)
+    generate(page)
+    drawn, address = captions(page), page.url
+    turn_to(page, "Write a number")
+    page.get_by_label("Number").fill("31-12-2026")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("img", name="31-12-2026, handwritten-style")).to_be_visible()
+    number = page.locator(".line .enlarged").get_attribute("src")
+    for title in PAGES.values():
+        turn_to(page, title)
+    turn_to(page, "Write a number")
+    expect(page.get_by_label("Number")).to_have_value("31-12-2026")
+    assert page.locator(".line .enlarged").get_attribute("src") == number
+    turn_to(page, "Draw")
+    wait_for_pictures(page)
+    assert captions(page) == drawn
+    page.wait_for_url(address)
+
+
+@DEVICES
+def test_a_number_is_the_librarys(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device, "number?text=3.14&seed=5")
+    for selector in (".line .enlarged", ".line .original"):
+        seen = picture(page.locator(selector))
+        np.testing.assert_array_equal(seen, write_number(library, "3.14", 5).picture)
+    name, data = download(page, page.get_by_role("button", name="Download PNG"))
+    assert name == "3.14_seed_5.png"
+    np.testing.assert_array_equal(Image.open(io.BytesIO(data)), write_number(library, "3.14", 5).picture)
+    page.get_by_label("Number").fill("🙂")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("cannot be written")
+    assert_nothing_to_scroll_sideways(page)
+
+
+@DEVICES
+def test_a_morph_is_the_librarys(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device, "morph?digit=2&seed=1&to=5&to_seed=9&frames=6")
+    frames = [picture(image) for image in page.locator(".strip img").all()]
+    np.testing.assert_array_equal(frames, morph(library, [(2, 1), (5, 9)], frames_between=6))
+    name, data = download(page, page.get_by_role("button", name="Download GIF"))
+    assert name.endswith(".gif")
+    assert Image.open(io.BytesIO(data)).n_frames == 2 * 7 + 1
+    page.get_by_role("button", name="Other hands").click()
+    expect(page.get_by_text("to a 5 of seed 9 in")).to_have_count(0)
+    assert_nothing_to_scroll_sideways(page)
+
+
+@DEVICES
+def test_the_game_is_played_by_pressing_pictures(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device, "game")
+    real = np.asarray(Image.open(ROOT / "web" / "real_digits.png"))
+    tiles = tiles_of_round(0)
+    for image, tile in zip(page.locator(".st-key-tiles .enlarged").all(), tiles, strict=True):
+        expected = library.digits(tile.digit, [1000])[0]
+        if not tile.generated:
+            expected = real[28 * tile.digit : 28 * tile.digit + 28, :28]
+        np.testing.assert_array_equal(picture(image), expected)
+    for place, tile in enumerate(tiles):
+        if tile.generated:
+            box = page.locator(".st-key-tiles .enlarged").nth(place).bounding_box()
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            mark = page.get_by_role("checkbox", name=f"Picture {place + 1}, a {tile.digit}")
+            expect(mark).to_be_checked()
+    page.get_by_role("button", name="Show the answer").click()
+    expect(page.get_by_text("10 of ten right.")).to_be_visible()
+    expect(page.get_by_text("✓ network")).to_have_count(sum(tile.generated for tile in tiles))
+    assert_nothing_to_scroll_sideways(page)
+    page.get_by_role("button", name="Ten more").click()
+    expect(page.get_by_text("Round 2:")).to_be_visible()
+    expect(page.get_by_text("So far 10 of 10 right")).to_be_visible()
+
+
+@DEVICES
+def test_a_data_set_is_what_was_ordered(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device, "dataset?count=40&seed=2")
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_text("Ready: 40 images")).to_be_visible()
+    name, data = download(page, page.get_by_role("button", name="Download digits_40"))
+    assert name == "digits_40_idx_seed_2.zip"
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        images = gzip.decompress(archive.read("train-images-idx3-ubyte.gz"))
+        labels = gzip.decompress(archive.read("train-labels-idx1-ubyte.gz"))[8:]
+        first = json.loads(archive.read("manifest.json"))["parts"]["train"]["first_image_seed"]
+    drawn = library.digits([*labels], range(first, first + 40))
+    made = np.frombuffer(images[16:], np.uint8).reshape(40, 28, 28)
+    assert np.abs(made.astype(int) - drawn).max() <= 1, "the fast path may differ by one grey level"
+    assert_nothing_to_scroll_sideways(page)
+
+
+@DEVICES
+def test_the_picture_follows_while_z_is_dragged(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device, "learn?digit=6&seed=3")
+    slider = page.locator(".latents input").first
+    expect(slider).to_be_visible()
+    number = int(page.locator(".latents label span").first.inner_text().split()[1]) - 1
+    frame = page.locator(".latents .frame")
+    before = frame.get_attribute("style")
+    slider.evaluate("input => { input.value = 2; input.dispatchEvent(new Event('input', {bubbles: true})) }")
+    assert frame.get_attribute("style") != before, "it must follow before it is let go"
+    slider.evaluate("input => input.dispatchEvent(new Event('change', {bubbles: true}))")
+    expect(page.get_by_role("button", name="Back to the seed")).to_be_enabled()
+    wait_for_page(page)
+    z = latents_from_seeds([3])
+    z[0, number] = 2
+    expected = pixels_from_images(library.images(z, [6]))[0]
+    source = re.search(r"base64,([^\")]+)", frame.get_attribute("style"))[1]
+    np.testing.assert_array_equal(Image.open(io.BytesIO(base64.b64decode(source))), expected)
+    page.get_by_role("button", name="Back to the seed").click()
+    expect(page.get_by_role("button", name="Back to the seed")).to_be_disabled()
+    assert_nothing_to_scroll_sideways(page)
+
+
+def test_a_style_is_drawn_as_the_library_draws_it(visit: Callable[..., Page], shipped: Server) -> None:
+    page = visit(shipped, None, "?digit=3&seed=7&thickness=3.5")
+    wait_for_pictures(page)
+    generator = DigitGenerator.load(ROOT / "generator.pth")
+    seen = [pixels(image) for image in page.locator(ENLARGED).all()]
+    drawn = styled_digits(generator, 3, range(7, 12), Style(thickness=3.5))
+    np.testing.assert_array_equal(seen, drawn)
+    page.get_by_text("How many, which seed").click()
+    expect(page.get_by_role("button", name="Thickness")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("slider", name="Thickness")).to_have_value("3.5")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_can_be_read_in_light_and_in_dark(
+    visit: Callable[..., Page], ours: Server, missing: Server, scheme: str, path: str
+) -> None:
+    page = visit(ours, PHONE, path, color_scheme=scheme)
+    # Not what is off, nor a label that its picture stands for, nor a number beside a slider's thumb.
+    words = ".stMainBlockContainer p:not(:disabled p, .st-key-tiles label p, .stSlider p)"
+    assert_contrast(page, f"h1, h2, {words}, .stMainBlockContainer code, .stMainBlockContainer td")
+    assert_nothing_to_scroll_sideways(page)
+    page = visit(missing, PHONE, path, color_scheme=scheme)
+    assert_contrast(page, "[role=alert] p, [role=alert] code")
+    assert_nothing_to_scroll_sideways(page)

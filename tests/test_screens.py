@@ -1,0 +1,291 @@
+"""The other pages' logic, without a browser: what is made, what stays, and what is said of what cannot be."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from digit_generator import DigitGenerator, weights
+from digit_generator.number import write_number
+from digit_generator.style import StyleControls, bytes_from_controls
+from screens.game import pixels_of_tile, tiles_of_round
+from screens.learn import card_rows, digits_from_sheet
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["draw", "number", "morph", "game", "dataset", "learn"]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the pages look for generator.pth in this test: a folder of its own, with none in it at first."""
+    path = tmp_path / "generator.pth"
+    find_weights = weights.find_weights
+    monkeypatch.setattr(weights, "find_weights", lambda: find_weights(path))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return path
+
+
+@pytest.fixture
+def ours(place: Path, weights_file: Path) -> DigitGenerator:
+    """The generator that the pages draw with."""
+    shutil.copy(weights_file, place)
+    return DigitGenerator.load(place)
+
+
+@pytest.fixture
+def controls(ours: DigitGenerator) -> StyleControls:
+    """Style controls of its weights, in numbers that any generator could have."""
+    shapes = {"thickness": (1.5, 4.5), "slant": (-0.4, 0.6), "width": (6.0, 18.0)}
+    learned = {
+        "format": 1,
+        "weights_sha256": ours.digest,
+        "shapes": {
+            name: {
+                "slope": [1.0] * 10,
+                "intercept": [0.0] * 10,
+                "low": [low] * 10,
+                "high": [high - 0.5 * (digit == 1) for digit in range(10)],  # a 1 goes less far
+                "spread": [0.5] * 10,
+            }
+            for name, (low, high) in shapes.items()
+        },
+    }
+    made = StyleControls(ours, learned)
+    ours.path.with_suffix(".style.json").write_bytes(bytes_from_controls(made))
+    return made
+
+
+def visit(page: str, **address: str) -> AppTest:
+    """The page as a visitor opens it at this address."""
+    test = AppTest.from_file(ROOT / "screens" / f"{page}.py", default_timeout=60)
+    test.query_params.update(address)
+    return checked(test.run())
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception, page.exception[0].message
+    return page
+
+
+def recipe(page: AppTest) -> dict[str, str]:
+    """What the address of the page says."""
+    return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
+
+
+def html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def texts(page: AppTest) -> str:
+    """All that is said in words, in one string, without Markdown's escapes."""
+    elements = (*page.title, *page.caption, *page.markdown, *page.warning, *page.info)
+    return "\n".join(element.value for element in elements).replace("\\", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_model_every_page_says_so_and_how_to_mend_it(place: Path, page: str) -> None:
+    test = visit(page)
+    assert "generator.pth" in texts(test) or "no trained model" in texts(test)
+    if page != "learn":
+        assert "git checkout generator.pth" in texts(test)
+
+
+HOSTILE = ["", "-1", "99999999999999999999", "🙂<b>"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("value", HOSTILE)
+def test_no_address_makes_a_traceback(ours: DigitGenerator, page: str, value: str) -> None:
+    names = ("digit", "seed", "count", "text", "to", "to_seed", "frames", "round", "format", "digits")
+    test = visit(page, **dict.fromkeys((*names, "thickness", "slant", "width"), value))
+    assert "This link asks for" in texts(test)
+    assert "None" not in texts(test)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "🙂", "١٢٣", "1" * 200, "<script>", "` `", "-."])
+def test_no_text_makes_a_traceback(ours: DigitGenerator, text: str) -> None:
+    page = visit("number")
+    checked(page.text_input(key="number.text").input(text).run())
+    drawn = "class=enlarged" in html(page)
+    said = bool(page.warning or page.info)
+    assert drawn != said, "either a line, or a sentence on why there is none"
+
+
+def test_a_number_is_written_as_the_library_writes_it_and_the_address_says_so(ours: DigitGenerator) -> None:
+    page = visit("number", text="3.14", seed="42")
+    picture = line_of(page)
+    np.testing.assert_array_equal(picture, write_number(ours, "3.14", 42).picture)
+    assert recipe(page) == {"text": "3.14", "seed": "42"}
+    checked(page.button(key="number_hand").click().run())
+    assert recipe(page)["seed"] != "42"
+    assert recipe(page)["text"] == "3.14", "another hand must not take the text away"
+    again = visit("number", **recipe(page))
+    np.testing.assert_array_equal(line_of(again), line_of(page))
+
+
+def line_of(page: AppTest) -> np.ndarray:
+    source = html(page).split('src="data:image/png;base64,')[1].split('"')[0]
+    with Image.open(io.BytesIO(base64.b64decode(source))) as picture:
+        return np.asarray(picture)
+
+
+def test_a_style_from_the_address_is_drawn_and_stays_in_it(
+    ours: DigitGenerator, controls: StyleControls
+) -> None:
+    page = visit("draw", digit="1", seed="5", thickness="4.2")
+    assert recipe(page) == {"digit": "1", "seed": "5", "thickness": "4.0"}
+    assert "A 1 has a thickness from 1.50 to 4.00: drawn with 4." in texts(page)
+    assert "--seed 5 --thickness=4.0`" in texts(page)
+    assert html(visit("draw", digit="1", seed="5")) != html(page)
+
+
+def test_without_a_style_file_the_controls_are_off_and_a_sentence_says_why(ours: DigitGenerator) -> None:
+    page = visit("draw", thickness="3")
+    assert "cannot be set" in texts(page)
+    assert "style learn" in texts(page)
+    assert recipe(page) == {}, "the address must not promise a style that is not drawn"
+    other = visit("number", thickness="3")
+    assert "thickness" not in recipe(other)
+
+
+def test_how_many_and_which_seed_change_what_is_drawn_and_nothing_else(ours: DigitGenerator) -> None:
+    page = visit("draw", digit="3", seed="7", count="12")
+    assert html(page).count("<figure>") == 12
+    assert page.button(key="generate").label == "Generate 12 Images"
+    page.button(key="generate").click().run()
+    assert html(page).count("<figure>") == 12
+    assert recipe(page)["count"] == "12"
+
+
+def test_kept_hands_draw_another_digit_with_the_same_seeds(ours: DigitGenerator) -> None:
+    page = visit("draw", seed="7")
+    page.session_state["hold"] = True
+    page.segmented_control(key="digit").select(2).run()
+    checked(page.button(key="generate").click().run())
+    assert recipe(page) == {"digit": "2", "seed": "7"}
+
+
+def test_the_rounds_of_the_game_are_those_of_the_live_demo() -> None:
+    """web/game.js: ten coins and ten places from the stream of the round, and turned coins after thirty."""
+    for number in (0, 7, 29):
+        draws = np.random.RandomState(number).standard_normal(20)
+        tiles = tiles_of_round(number)
+        assert sorted(tile.digit for tile in tiles) == [*range(10)]
+        assert [tile.digit for tile in tiles] == np.argsort(draws[10:], kind="stable").tolist()
+        assert all(tile.generated == (draws[tile.digit] > 0) for tile in tiles)
+        turned = tiles_of_round(number + 30)
+        assert [tile.generated for tile in turned] == [not tile.generated for tile in tiles]
+
+
+def test_a_perfect_round_is_ten_right_and_the_score_adds_up(ours: DigitGenerator) -> None:
+    page = visit("game")
+    for place, tile in enumerate(tiles_of_round(0)):
+        if tile.generated:
+            page.checkbox(key=f"tile.0.{place}").check()
+    checked(page.button(key="judge").click().run())
+    assert "**10 of ten right.**" in texts(page)
+    checked(page.button(key="deal").click().run())
+    checked(page.button(key="judge").click().run())
+    right = sum(not tile.generated for tile in tiles_of_round(1))
+    assert f"**{right} of ten right.**" in texts(page)
+    assert f"So far {10 + right} of 20 right" in texts(page)
+    assert recipe(page) == {"round": "2"}
+
+
+def test_the_games_generated_tiles_are_the_librarys_and_the_others_are_not(ours: DigitGenerator) -> None:
+    real = np.arange(10 * 30 * 784, dtype=np.uint8).reshape(10, 30, 28, 28)
+    for tile in tiles_of_round(3):
+        pixels = pixels_of_tile(ours, real, 3, tile)
+        drawn = ours.digits(tile.digit, [1003])[0]
+        np.testing.assert_array_equal(pixels, drawn if tile.generated else real[tile.digit, 3])
+
+
+def test_a_set_is_made_as_it_was_ordered_and_stays_until_another_is(ours: DigitGenerator) -> None:
+    page = visit("dataset", count="50", digits="17", seed="3", format="npz")
+    assert "--format npz --seed 3 --shares 1:1,7:1`" in texts(page)
+    checked(page.button(key="dataset_make").click().run())
+    made = page.session_state["dataset.made"]
+    with zipfile.ZipFile(io.BytesIO(made["zip"])) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert manifest["parts"]["train"]["count_of_digit"] == [0, 25, 0, 0, 0, 0, 0, 25, 0, 0]
+        (name,) = (name for name in archive.namelist() if name.endswith(".npz"))
+        assert archive.testzip() is None
+        assert name
+    assert manifest["weights_sha256"] == ours.digest
+    checked(page.slider(key="dataset.count").set_value(70).run())
+    assert "Ready: 50 images" in texts(page), "another choice must not take the set away"
+    checked(page.button(key="dataset_make").click().run())
+    assert "Ready: 70 images" in texts(page)
+
+
+def test_a_set_of_no_digit_is_a_sentence(ours: DigitGenerator) -> None:
+    page = visit("dataset")
+    checked(page.pills(key="dataset.digits").set_value([]).run())
+    checked(page.button(key="dataset_make").click().run())
+    assert "No digit is chosen" in texts(page)
+
+
+def test_a_large_set_with_a_style_is_a_sentence(ours: DigitGenerator, controls: StyleControls) -> None:
+    page = visit("dataset", count="5000", thickness="3")
+    checked(page.button(key="dataset_make").click().run())
+    assert "With a style a set can have" in texts(page)
+    assert "dataset.made" not in page.session_state
+
+
+def test_digits_are_cut_from_a_sheet_where_the_training_put_them() -> None:
+    rng = np.random.default_rng(0)
+    digits = rng.integers(0, 256, (10, 10, 28, 28), dtype=np.uint8)
+    canvas = np.full((14 + 300, 480), 255, np.uint8)
+    for digit in range(10):
+        for seed in range(10):
+            top, left = 14 + 30 * digit, 30 * seed
+            canvas[top : top + 28, left : left + 28] = digits[digit, seed]
+    np.testing.assert_array_equal(digits_from_sheet(canvas.repeat(2, axis=0).repeat(2, axis=1)), digits)
+
+
+def test_the_card_of_this_repository_can_be_told() -> None:
+    card = json.loads((ROOT / "docs" / "quality.json").read_text())
+    rows = card_rows(card)
+    assert len(rows) == 6
+    for title, _, values in rows:
+        assert len(values) == 3, title
+    shares = [row["share"] for row in card["generated"]["asked_ocr"]]
+    assert rows[0][2][0] == f"{100 * sum(shares) / len(shares):.1f} %"
+
+
+def test_the_film_strip_has_every_sheet_and_follows_the_digit(ours: DigitGenerator) -> None:
+    page = visit("learn", digit="4")
+    epochs = len([*(ROOT / "docs" / "training" / "best").glob("epoch-*.png")])
+    assert html(page).count('alt="a 4 after epoch') == 5 * epochs
+    assert recipe(page) == {"digit": "4", "seed": "0"}
+
+
+def test_one_visitor_sees_nothing_of_another(ours: DigitGenerator) -> None:
+    one, other = visit("number"), visit("number")
+    checked(one.text_input(key="number.text").input("111").run())
+    checked(other.run())
+    assert other.text_input(key="number.text").value == "2026"
+    assert recipe(other)["text"] == "2026"
+
+
+def test_what_pages_import_is_not_imported_for_the_first() -> None:
+    """The first page waits for nothing that only others need."""
+    code = "import sys, app, screens.draw; print([m for m in sys.modules if m.startswith('digit_generator')])"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    for name in ("number", "morph", "dataset", "style", "shapes", "bulk", "cli"):
+        assert f"digit_generator.{name}'" not in printed
