@@ -4,32 +4,52 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DRAW := .venv-draw
+WITH_PYTORCH := evaluation test_export.py test_generate.py test_notebook.py test_training.py test_weights.py
 
-.PHONY: help run test test-browser test-train check fix train evaluate pictures bench
+.PHONY: help run serve test test-browser test-install test-draw test-train check fix train evaluate pictures docs bench bench-api space release web
 
 # MNIST's files; `make train` downloads them here.
 DATA_DIR ?= mnist
 
 help:
 	@echo 'make run           the page on http://localhost:8501'
+	@echo 'make serve         the page and the API (/api/docs) on http://localhost:8501'
 	@echo 'make test          the tests, except those that need a browser or train for minutes'
 	@echo 'make test-browser  the page as a person sees it, in Chromium'
+	@echo 'make test-install  the package and the hosts, in fresh environments (needs the network, for pip)'
+	@echo 'make test-draw     the tests of what draws and shows, in an environment without PyTorch'
 	@echo 'make test-train    two epochs of each recipe on the real MNIST (minutes)'
 	@echo 'make check         format, lint, types and import contracts; no tests'
 	@echo 'make fix           format and mend what can be mended by itself'
 	@echo 'make train         train on MNIST and write generator.pth (about an hour on two cores)'
 	@echo 'make evaluate      the quality card of generator.pth, into docs/ (40 minutes on two cores)'
 	@echo 'make pictures      the pictures of the README, from generator.pth'
-	@echo 'make bench         the speed and the memory of the page beside an empty one'
+	@echo 'make docs          docs/api.md and docs/quality.md, from the docstrings and the measured figures'
+	@echo 'make bench-api     requests per second of the API beside its health check (needs wrk)'
+	@echo 'make release       version and changelog checked, wheel and sdist built and tried, in dist/'
+	@echo 'make space         the folder to upload to Hugging Face Spaces, build/space'
+	@echo 'make web           what the page in web/ reads, from generator.pth, and the pictures of it'
+	@echo 'make bench         the page beside an empty one, data sets beside PyTorch, the page in web/'
 
 run: $(VENV)/installed-page
 	$(BIN)/streamlit run app.py --server.fileWatcherType none
+
+serve: $(VENV)/installed-api
+	$(BIN)/uvicorn asgi:app --port $${PORT:-8501}
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
 
 test-browser: $(VENV)/installed-browser
 	$(BIN)/python -m pytest -m browser
+
+test-install: $(VENV)/installed-test $(VENV)/installed-check
+	$(BIN)/python -m pytest -m install
+
+# Without the tests that import PyTorch themselves, to compare with it.
+test-draw: $(DRAW)/installed
+	$(DRAW)/bin/python -m pytest $(addprefix --ignore=tests/,$(WITH_PYTORCH))
 
 test-train: $(VENV)/installed-test
 	MNIST_DIR=$(DATA_DIR) $(BIN)/python -m pytest -m train
@@ -54,8 +74,32 @@ evaluate: $(VENV)/installed-test
 pictures: $(VENV)/installed-page
 	$(BIN)/python docs/make_pictures.py --data-dir $(DATA_DIR)
 
+docs: $(VENV)/installed-test
+	$(BIN)/python docs/make_api.py
+	$(BIN)/python -m digit_generator.evaluation.publish
+
 bench: $(VENV)/installed-browser
 	$(BIN)/python benchmarks/page.py
+	$(BIN)/python benchmarks/dataset.py
+	$(BIN)/python benchmarks/web.py
+
+release: $(VENV)/installed-test
+	$(BIN)/python tools/release.py
+
+bench-api: $(VENV)/installed-test $(VENV)/installed-api
+	$(BIN)/python benchmarks/api.py
+
+# What is committed, with the Space's own README, which tells Hugging Face what to run.
+space:
+	rm -rf build/space
+	mkdir -p build/space
+	git archive HEAD | tar -x -C build/space
+	cp docs/space.md build/space/README.md
+
+# MNIST's test set is only read where it lies in DATA_DIR: the real digits do not change with the weights.
+web: $(VENV)/installed-browser
+	$(BIN)/python web/make.py $(if $(wildcard $(DATA_DIR)/t10k-*),--data-dir $(DATA_DIR))
+	$(BIN)/python docs/make_screenshots.py
 
 # What a verb needs is installed once, and again when the list of it changes.
 
@@ -69,6 +113,10 @@ $(VENV)/installed-page: requirements.txt $(VENV)/made
 	$(BIN)/pip install -r requirements.txt
 	@touch $@
 
+$(VENV)/installed-api: pyproject.toml $(VENV)/made
+	$(BIN)/pip install -e '.[page,api]'
+	@touch $@
+
 $(VENV)/installed-train: pyproject.toml $(VENV)/made
 	$(BIN)/pip install -e '.[train]'
 	@touch $@
@@ -79,6 +127,11 @@ $(VENV)/installed-test: pyproject.toml $(VENV)/made
 
 $(VENV)/installed-browser: pyproject.toml $(VENV)/installed-test
 	$(BIN)/pip install -e '.[browser]'
+	@touch $@
+
+$(DRAW)/installed: pyproject.toml
+	$(PYTHON) -m venv $(DRAW)
+	$(DRAW)/bin/pip install -e '.[page,style,test]'
 	@touch $@
 
 $(VENV)/installed-check: pyproject.toml $(VENV)/made

@@ -9,7 +9,7 @@ The tensor table, the one place that says what each name means:
 |---|---|---|---|---|
 | `digit` | what a person asks for | int | | 0...9 |
 | `labels` | a batch of digits | int64 | [B] | 0...9 |
-| `seeds` | one per image | int | B of them | 0...2^32-1; image i depends on (weights, digit, seed i) alone |
+| `seeds` | one per image | int | B of them | 0...2^32-1; image i depends on (weights, digit, seed i, style) |
 | `z` | latent noise | float64 | [B, 100] | N(0, I): `numpy.random.RandomState(seed).standard_normal(100)` |
 | `images` | what networks see | float | [B, 1, 28, 28] | [-1, 1]: -1 background, +1 ink |
 | `pixels` | what people and files see | uint8 | [B, 28, 28] | 0 background ... 255 ink, as in MNIST |
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         latents_from_seeds,
         pixels_from_images,
     )
+    from digit_generator.number import Line, NumberError, texts_from_pattern, write_number
+    from digit_generator.style import Style, StyleControls, StyleError, hand_latents, styled_digits
     from digit_generator.weights import WeightsError
 
 __version__ = "0.1.0"
@@ -40,15 +42,33 @@ _HOME = {
     "images_from_pixels": "generate",
     "latents_from_seeds": "generate",
     "pixels_from_images": "generate",
+    "Line": "number",
+    "NumberError": "number",
+    "texts_from_pattern": "number",
+    "write_number": "number",
+    "Style": "style",
+    "StyleControls": "style",
+    "StyleError": "style",
+    "hand_latents": "style",
+    "styled_digits": "style",
     "WeightsError": "weights",
 }
 __all__ = [
     "DigitGenerator",
+    "Line",
+    "NumberError",
+    "Style",
+    "StyleControls",
+    "StyleError",
     "WeightsError",
     "__version__",
+    "hand_latents",
     "images_from_pixels",
     "latents_from_seeds",
     "pixels_from_images",
+    "styled_digits",
+    "texts_from_pattern",
+    "write_number",
 ]
 
 

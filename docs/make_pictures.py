@@ -20,10 +20,17 @@ sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and 
 
 from digit_generator.evaluation.data import mnist_from_folder  # noqa: E402
 from digit_generator.generate import DigitGenerator  # noqa: E402
-from digit_generator.render import write_whole  # noqa: E402
+from digit_generator.morph import frame_times, morph  # noqa: E402
+from digit_generator.number import write_number  # noqa: E402
+from digit_generator.recipe import Recipe  # noqa: E402
+from digit_generator.render import animation_from_pixels, png_from_line, sheet_from_pixels, write_whole  # noqa: E402
+from digit_generator.style import Style, StyleControls, styled_digits  # noqa: E402
 
 SCALE, CELL, MARGIN = 3, 30, 20  # a cell is a digit and 2 pixels of space; the margin holds the names
+WIDE_MARGIN = 44  # where the rows' names are words
 BLACK, GREY = 0, 170
+STYLE_STEPS = (0, 0.25, 0.5, 0.75, 1)  # from the low to the high end of a control's range
+TEXTS = ("2026", "3.14", "-7", "24/12/2026", "+49 30 123-456")
 DIGITS = range(10)
 
 
@@ -48,36 +55,91 @@ def main() -> None:
         options.out / "examples.png", labelled_picture(rows, [f"{digit}" for digit in DIGITS], columns)
     )
 
-    sheets = sorted((HERE / "training" / "best").glob("epoch-*.png"))
-    learned = [first_column_of_sheet(sheet) for sheet in sheets]
-    epochs = [f"{int(sheet.stem.removeprefix('epoch-'))}" for sheet in sheets]
-    rows = [[column[digit] for column in learned] for digit in DIGITS]
-    write_whole(
-        options.out / "learning.png", labelled_picture(rows, [f"{digit}" for digit in DIGITS], epochs)
-    )
+    write_whole(options.out / "learning.png", learning_strip())
+    write_whole(options.out / "morph.png", morph_strip(generator))
+    write_whole(options.out / "morph.webp", morph_animation(generator))
+    write_whole(options.out / "style.png", style_sheet(generator))
+    write_whole(options.out / "number.png", png_from_line(number_sheet(generator), scale=2 * SCALE))
 
 
-def first_column_of_sheet(path: Path) -> list[np.ndarray]:
-    """Seed 0 of digits 0 to 9, uint8 [28, 28] each, from a sheet that the training wrote."""
+def learning_strip() -> bytes:
+    """Every digit with seed 0, from epoch to epoch, cut out of the sheets that the training wrote."""
     scale, cell, margin = 2, 30, 14  # as mnist_gan_training.write_sheet has them
-    sheet = np.asarray(Image.open(path).convert("L"))[::scale, ::scale]
-    return [sheet[margin + cell * digit : margin + cell * digit + 28, :28] for digit in DIGITS]
+    paths = sorted((HERE / "training" / "best").glob("epoch-*.png"))
+    sheets = [np.asarray(Image.open(path).convert("L"))[::scale, ::scale] for path in paths]
+    tops = [margin + cell * digit for digit in DIGITS]
+    rows = [[sheet[top : top + 28, :28] for sheet in sheets] for top in tops]
+    epochs = [f"{int(path.stem.removeprefix('epoch-'))}" for path in paths]
+    return labelled_picture(rows, [f"{digit}" for digit in DIGITS], epochs)
+
+
+def morph_strip(generator: DigitGenerator) -> bytes:
+    """What `python -m digit_generator morph 3 8 --format strip --frames 9 --scale 3` writes."""
+    stops, frames_between, scale = ((3, 0), (8, 0)), 9, 3
+    pixels = morph(generator, stops, frames_between=frames_between)
+    recipe = Recipe.of(generator, stops=stops, frames_between=frames_between, scale=scale)
+    return sheet_from_pixels(pixels, columns=len(pixels), scale=scale, recipe=recipe.to_text())
+
+
+def morph_animation(generator: DigitGenerator) -> bytes:
+    """What `python -m digit_generator morph 0 1 2 3 4 5 6 7 8 9 0 --format webp --scale 4` writes."""
+    stops = [(digit, 0) for digit in (*DIGITS, 0)]
+    return animation_from_pixels(morph(generator, stops), "webp", milliseconds=frame_times(stops), scale=4)
+
+
+def style_sheet(generator: DigitGenerator) -> bytes:
+    """Every digit with seed 0, each control from one end of its range to the other."""
+    controls = StyleControls.load(generator)
+    rows, names = [], []
+    for control in ("thickness", "slant", "width"):
+        ranges = [controls.ranges(digit)[control] for digit in DIGITS]
+        for share in STYLE_STEPS:
+            styles = [Style(**{control: low + share * (high - low)}) for low, high in ranges]
+            rows.append(
+                [styled_digits(generator, digit, [0], styles[digit], controls)[0] for digit in DIGITS]
+            )
+            names.append(control if share == 0 else "")
+        rows.append([])
+        names.append("")
+    digits = [f"{digit}" for digit in DIGITS]
+    return labelled_picture(rows[:-1], names[:-1], digits, margin=WIDE_MARGIN)
+
+
+def number_sheet(generator: DigitGenerator) -> np.ndarray:
+    """A few texts below each other, each in the hand of its row, seeds 0, 1, 2, ..."""
+    lines = [write_number(generator, text, seed).picture for seed, text in enumerate(TEXTS)]
+    height = max(line.shape[0] for line in lines)
+    sheet = np.full((height * len(lines), max(line.shape[1] for line in lines)), BLACK, np.uint8)
+    for row, line in enumerate(lines):
+        top = row * height + (height - line.shape[0]) // 2
+        sheet[top : top + line.shape[0], : line.shape[1]] = line
+    return sheet
 
 
 def labelled_picture(
-    rows: Sequence[Sequence[np.ndarray | None]], row_names: Sequence[str], column_names: Sequence[str]
+    rows: Sequence[Sequence[np.ndarray | None]],
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    *,
+    margin: int = MARGIN,
 ) -> bytes:
-    """Rows of digits, uint8 [28, 28] each, a name before each row and above each column. None is a gap."""
-    width, height = MARGIN + CELL * len(column_names), MARGIN + CELL * len(rows)
+    """Rows of digits, uint8 [28, 28] each, a name before each row and above each column. None is a gap.
+
+    `margin` is the room for the names of the rows, in pixels before enlarging.
+    """
+    width, height = margin + CELL * len(column_names), MARGIN + CELL * len(rows)
     canvas = np.full((height, width), BLACK, np.uint8)
     for row_number, row in enumerate(rows):
         for column_number, pixels in enumerate(row):
             if pixels is not None:
-                top, left = MARGIN + CELL * row_number, MARGIN + CELL * column_number
+                top, left = MARGIN + CELL * row_number, margin + CELL * column_number
                 canvas[top : top + 28, left : left + 28] = pixels
     picture = Image.fromarray(canvas.repeat(SCALE, axis=0).repeat(SCALE, axis=1))
     draw = ImageDraw.Draw(picture)
-    for names, place in ((row_names, (MARGIN // 2, MARGIN + 14)), (column_names, (MARGIN + 14, MARGIN // 2))):
+    for names, place in (
+        (row_names, (margin // 2, MARGIN + 14)),
+        (column_names, (margin + 14, MARGIN // 2)),
+    ):
         across = names is column_names
         for number, name in enumerate(names):
             x, y = place[0] + CELL * number * across, place[1] + CELL * number * (not across)

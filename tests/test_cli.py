@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,8 +16,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digit_generator import DigitGenerator, __version__, cli
+from digit_generator import (
+    DigitGenerator,
+    Style,
+    StyleControls,
+    __version__,
+    cli,
+    styled_digits,
+    texts_from_pattern,
+    write_number,
+)
 from digit_generator.placeholder import PlaceholderGenerator
+from digit_generator.shapes import estimated_shapes
 from digit_generator.weights import arrays_from_file
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -142,9 +153,17 @@ def test_our_weights_are_not_called_your_own(
             "more than 64 million: draw fewer digits or choose a smaller scale.",
         ),
         ("7 --placeholder", "--placeholder draws without weights: leave out either it or --weights."),
+        ("7 --svg outline --sheet", "leave out --sheet and --scale"),
+        ("7 --svg pixels --scale 2", "leave out --sheet and --scale"),
+        ("7 --svg jpeg", "'jpeg' is not one of 'outline', 'pixels'"),
+        ("7 --thickness thick", "'thick' is not a number such as 2.5 or -0.1"),
+        ("7 --slant nan", "'nan' is not a number such as 2.5 or -0.1"),
+        ("7 --width inf", "'inf' is not a number"),
+        ("7 --placeholder --slant 0.1", "--slant steers the model: leave out either it or --placeholder."),
+        ("7 --slant 0.1", "generator.style.json does not exist: expected the style controls, and python -m"),
         ("7 --frobnicate", "No such option"),
         ("7 --out", "Option '--out' requires an argument"),
-        ("7 --out file", "file is a file: --out takes the name of a folder."),
+        ("7 --out file", "file is a file: a folder is needed there, so choose another with --out."),
         (
             "7 --out file/inside",
             "file/inside/digit_7_seed_0.png cannot be written (Not a directory): choose another",
@@ -209,6 +228,131 @@ def test_weights_that_are_nowhere_are_told_with_the_ways_out(
     assert err.endswith(WAYS_OUT + "\n")
 
 
+# Styles and numbers, by the weights that ship
+
+
+def test_a_style_is_drawn_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["generate", "7", "--count", "2", "--slant", "0.2", "--thickness", "3"]) == 0
+    written = capsys.readouterr().out.splitlines()
+    assert written == [f"digits/digit_7_seed_{seed}_thickness_3_slant_0.2.png" for seed in (0, 1)]
+    expected = styled_digits(DigitGenerator.load(), 7, [1], Style(thickness=3, slant=0.2))[0]
+    np.testing.assert_array_equal(pixels_of(Path(written[1])), expected)
+
+
+def test_a_style_out_of_reach_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["generate", "7", "--thickness", "40"], ["number", "7", "--thickness", "40"]):
+        assert cli.run(arguments) == 2
+        assert re.fullmatch(
+            r"Error: thickness 40 is out of reach[^\n]* from \d\.\d\d to \d\.\d\d pixels\.\n",
+            capsys.readouterr().err,
+        )
+    assert not [*Path().rglob("*.png")]
+
+
+def test_a_number_and_its_boxes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["number", "1/2 -3", "--seed", "4", "--scale", "2", "--out", "."]) == 0
+    assert capsys.readouterr().out.splitlines() == ["1_2_-3_seed_4.png", "labels.jsonl"]
+    line = write_number(DigitGenerator.load(), "1/2 -3", 4)
+    picture = pixels_of(Path("1_2_-3_seed_4.png"))
+    np.testing.assert_array_equal(picture[::2, ::2], line.picture)
+    (label,) = [json.loads(row) for row in Path("labels.jsonl").read_text().splitlines()]
+    assert (label["file"], label["text"], label["seed"]) == ("1_2_-3_seed_4.png", "1/2 -3", 4)
+    assert label["boxes"] == [[name, *(2 * edge for edge in box)] for name, *box in line.boxes]
+
+
+def test_numbers_from_a_pattern_and_from_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["number", "--pattern", "##-##", "--count", "3", "--seed", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[:3] == [f"numbers/line_seed_{seed}.png" for seed in (2, 3, 4)]
+    labels = [json.loads(row) for row in Path("numbers/labels.jsonl").read_text().splitlines()]
+    assert [label["text"] for label in labels] == texts_from_pattern("##-##", 3, 2)
+    Path("list.txt").write_text("-7\n\n3.14\n")
+    assert cli.run(["number", "--list", "list.txt", "--out", "more"]) == 0
+    labels = [json.loads(row) for row in Path("more/labels.jsonl").read_text().splitlines()]
+    assert [label["text"] for label in labels] == ["-7", "3.14"]
+
+
+def test_a_number_may_begin_with_a_minus(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["number", "-7"]) == 0
+    assert capsys.readouterr().out.startswith("numbers/-7_seed_0.png\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Give one of TEXT, --pattern and --list"),
+        (["7", "--pattern", "#"], "Give one of TEXT"),
+        (["x"], "'x' cannot be written: expected digits"),
+        ([""], "'' is empty"),
+        (["--pattern", "12"], "has no #"),
+        (["7", "--count", "0"], "'0' is not a whole number from 1 to 100000"),
+        (["--list", "none.txt"], "none.txt cannot be read (No such file or directory): --list takes"),
+        (["--list", "."], "cannot be read (Is a directory)"),
+        (["--list", "list.txt"], "Line 2 of list.txt: 'b' cannot be written"),
+        (["--list", "empty.txt"], "empty.txt has 0 lines to write"),
+        (["--list", "bytes.txt"], "bytes.txt is no text in UTF-8"),
+        (["--list", "list.txt", "--count", "2"], "leave out --count"),
+        (["7", "--count", "2", "--seed", "4294967295"], "seeds go up to 4294967295"),
+        (["7" * 200, "--scale", "64"], "more than 64 million"),
+        (
+            ["7", "--out", "list.txt"],
+            "list.txt is a file: a folder is needed there, so choose another with --out.",
+        ),
+        (["7", "--weights", "none.pth"], "none.pth does not exist"),
+    ],
+)
+def test_a_mistake_about_numbers_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    Path("list.txt").write_text("1\nb\n")
+    Path("empty.txt").write_text("\n")
+    Path("bytes.txt").write_bytes(b"\xff\xfe")
+    assert cli.run(["number", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+    assert not [*Path().rglob("*.png")]
+
+
+def test_style_ranges_are_those_of_the_controls(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["style", "ranges"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 11
+    controls = StyleControls.load(DigitGenerator.load())
+    for digit, row in enumerate(rows[1:]):
+        numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", row)]
+        assert numbers == [round(end, 2) for ends in controls.ranges(digit).values() for end in ends]
+
+
+def test_style_learn_writes_the_file_beside_the_weights(
+    save_weights: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the estimate in the place of what is measured, which takes longer."""
+    monkeypatch.setattr(
+        "digit_generator.style.measured_shapes", lambda pixels: estimated_shapes(pixels / 255)[0]
+    )
+    path = save_weights(folder=tmp_path)
+    assert cli.run(["style", "learn", "--weights", str(path), "--samples", "50"]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path}/generator.style.json\n"
+    assert "500/500" in err
+    low, high = StyleControls.load(DigitGenerator.load(path)).ranges(3)["thickness"]
+    assert cli.run(["generate", "3", "--weights", str(path), "--thickness", f"{(low + high) / 2:.3f}"]) == 0
+
+
+def test_style_learn_without_its_extra_is_one_sentence(
+    weights_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skimage.morphology", None)
+    assert cli.run(["style", "learn", "--weights", str(weights_file)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        'Error: measuring strokes needs scikit-image: pip install "digit-generator[style]".'
+    )
+
+
 # Around it
 
 
@@ -225,16 +369,16 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_examples_in_the_help_do_what_they_say(
-    weights_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = DigitGenerator(arrays_from_file(weights_file), path=weights_file)
+    ours = DigitGenerator.load()  # with its style file
     monkeypatch.setattr(DigitGenerator, "load", lambda path: ours)
     examples = re.findall(r"python -m digit_generator (.+)\n +(.*)", cli.generate.help or "")
-    assert len(examples) == 4
+    assert len(examples) == 6
     for command, promise in examples:
         assert cli.run(command.split()) == 0
         written = capsys.readouterr().out.splitlines()
-        for path in re.findall(r"\S+\.png", promise):
+        for path in re.findall(r"\S+\.(?:png|svg)", promise):
             assert path in written
         for size in re.findall(r"(\d+)x\1", promise):
             assert pixels_of(Path(written[0])).shape == (int(size), int(size))

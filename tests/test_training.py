@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_mnist import SmallSet, make_small_set, write_small_set
 from torch import nn
 
 import mnist_gan_training as training_file
@@ -44,36 +44,22 @@ from mnist_gan_training import (
 
 SCRIPT = Path(training_file.__file__)
 CPU = torch.device("cpu")
-SmallSet = tuple[np.ndarray, np.ndarray]  # pixels, labels
 
 
 # ----------------------------------------------------------------------------- a small set of the tests' own
 
 
-def idx_bytes(array: np.ndarray) -> bytes:
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 @pytest.fixture(scope="module")
 def small_set() -> SmallSet:
-    """Pixels uint8 [256, 28, 28] and labels uint8 [256]: a bright bar whose place tells the digit."""
-    rng = np.random.RandomState(0)
-    labels = np.arange(256).astype(np.uint8) % 10
-    pixels = rng.randint(0, 40, (256, 28, 28)).astype(np.uint8)
-    for image, label in zip(pixels, labels, strict=True):
-        image[4:24, 2 * label + 3 : 2 * label + 6] = rng.randint(200, 256)
-    return pixels, labels
+    return make_small_set()
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path, small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The small set as MNIST's files (train and test the same), whose digests the script then expects."""
     folder = tmp_path / "data"
-    folder.mkdir()
-    for name, array in zip(training_file.DATA_SHA256, small_set * 2, strict=True):
-        content = idx_bytes(array)
-        (folder / f"{name}.gz").write_bytes(gzip.compress(content))
-        monkeypatch.setitem(training_file.DATA_SHA256, name, hashlib.sha256(content).hexdigest())
+    for name, digest in write_small_set(small_set, folder).items():
+        monkeypatch.setitem(training_file.DATA_SHA256, name, digest)
     return folder
 
 

@@ -1,0 +1,69 @@
+"""Requests per second of the API beside the same server's health check, with wrk on this machine.
+
+    python benchmarks/api.py            or            make bench-api
+
+Five digits as one PNG, drawn anew for every request; the health check, which draws nothing, shows what the
+server itself takes. One server process, one wrk thread, each round bounded in time. On a busy machine the
+ratio still says something, the milliseconds do not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from serving import free_port, wait_until_healthy  # noqa: E402
+
+SECONDS = 8  # of a round
+CONNECTIONS = (1, 8, 64)
+ADDRESSES = {"five digits, PNG": "/api/digits/7.png?seed=1&count=5", "health check": "/api/health"}
+
+
+def main() -> None:
+    if not shutil.which("wrk"):
+        sys.exit("This needs wrk: apt-get install wrk")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        with log.open("w") as output:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"],
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            wait_until_healthy(url, server, log)
+            print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+            print(f"{'':20} {'connections':>11} {'requests/s':>11} {'p50':>9} {'p99':>9} {'not 200':>8}")
+            for connections in CONNECTIONS:
+                for name, address in ADDRESSES.items():
+                    print(f"{name:20} {connections:11} {measured(url + address, connections)}", flush=True)
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def measured(url: str, connections: int) -> str:
+    """One round: requests per second, the median and the 99th percentile of the time to an answer."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS + 30).stdout
+    rate = re.search(r"Requests/sec:\s+(\S+)", said)
+    half, most = (re.search(rf"{share}%\s+(\S+)", said) for share in (50, 99))
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    if not (rate and half and most):
+        raise SystemExit(f"wrk said something else than expected:\n{said}")
+    return f"{float(rate[1]):11.0f} {half[1]:>9} {most[1]:>9} {refused[1] if refused else 0:>8}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,305 @@
+"""Digits over HTTP: an ASGI application that asgi.py mounts at /api beside the page.
+
+Whatever is asked for is bounded in size and in time, and a mistake is told in one sentence with a 4xx. The
+same address gives the same bytes while the weights stay; with `weights` in it, for ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import anyio
+import numpy as np
+import numpy.typing as npt
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import Path as InPath
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from digit_generator import __version__
+from digit_generator.generate import MAX_SEED, DigitGenerator
+from digit_generator.number import write_number
+from digit_generator.recipe import Recipe
+from digit_generator.render import png_from_line, png_from_pixels, sheet_from_pixels, svg_from_pixels
+from digit_generator.weights import WeightsError, find_weights
+
+MAX_COUNT = 100
+MAX_SCALE = 10
+COLUMNS = 10  # of a sheet, at most
+TIMEOUT = 5  # seconds from a request's arrival to its answer, waiting included
+THREADS = 2  # that draw at a time; the others wait
+CORS_VARIABLE = "DIGITS_CORS"
+"""Environment variable: the origins whose pages may read the answers, separated by commas; * for all."""
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_AN_HOUR = "public, max-age=3600"
+_limiter = anyio.CapacityLimiter(THREADS)
+
+Text = Annotated[
+    str,
+    InPath(pattern=r"^[0-9.,:+\-]{1,24}$", description="Digits and the signs . , - : +", examples=["2026"]),
+]
+Digit = Annotated[int, InPath(ge=0, le=9, description="The digit to draw.", examples=[7])]
+
+
+class Problem(BaseModel):
+    """What was wrong, in one sentence."""
+
+    detail: str = Field(examples=["seed is '-1': Input should be greater than or equal to 0."])
+
+
+class One(BaseModel):
+    """Which picture of a digit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Another seed draws another picture.", examples=[1])
+    weights: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{8,64}$",
+        description="How the SHA-256 of the weights must begin. With it the answer may be kept for ever.",
+    )
+
+
+class Many(One):
+    """Which pictures of a digit: seeds one after the other."""
+
+    count: int = Field(
+        1, ge=1, le=MAX_COUNT, description="How many, with the seeds that follow.", examples=[5]
+    )
+
+
+class Sheet(Many):
+    """Which pictures, and how large."""
+
+    scale: int = Field(1, ge=1, le=MAX_SCALE, description="Pixels of the picture for one of the digit's.")
+
+
+class Outline(One):
+    """Which picture, and in what form."""
+
+    form: Literal["outline", "pixels"] = Field("outline", description="Smooth lines, or the exact pixels.")
+
+
+class Number(One):
+    """In which hand, and how large."""
+
+    scale: int = Field(1, ge=1, le=MAX_SCALE, description="Pixels of the picture for one of the digit's.")
+
+
+class Wanted(Sheet):
+    """What the recipe is for."""
+
+    digit: int = Field(ge=0, le=9, examples=[7])
+
+
+class Digits(BaseModel):
+    """The digits as numbers."""
+
+    digit: int
+    seeds: list[int]
+    weights_sha256: str
+    pixels: list[list[list[int]]] = Field(description="[count, 28, 28], 0 background ... 255 ink")
+
+
+class Told(BaseModel):
+    """How a picture is made."""
+
+    recipe: str = Field(description="As it stands in the text chunk of the PNG.")
+    command: str = Field(description="Draws the same picture.")
+    url: str = Field(description="The picture, for ever.")
+
+
+class Health(BaseModel):
+    """That the server is up and can draw."""
+
+    status: Literal["ok"]
+    version: str
+    weights_sha256: str
+
+
+app = FastAPI(
+    title="Handwritten digits",
+    version=__version__,
+    description="Digits that nobody wrote. The same digit, seed and weights give the same picture.",
+    responses={422: {"model": Problem}, 503: {"model": Problem}},
+)
+
+
+def allow_origins(application: FastAPI, origins: str) -> None:
+    """Let pages of these origins, separated by commas, read the answers; none if there are none."""
+    listed = [origin.strip() for origin in origins.split(",") if origin.strip()]
+    if listed:
+        application.add_middleware(CORSMiddleware, allow_origins=listed, allow_methods=["GET"])
+
+
+allow_origins(app, os.environ.get(CORS_VARIABLE, ""))
+
+
+@app.get("/health")
+async def health() -> Health:
+    """Whether the server can draw."""
+    return Health(status="ok", version=__version__, weights_sha256=current_generator().digest)
+
+
+_CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": Problem, "description": "Other weights"}}
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "What If-None-Match names"}}
+
+
+@app.get(
+    "/digits/{digit}.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **_UNCHANGED, **_CONFLICT},
+)
+async def digits_as_png(request: Request, digit: Digit, asked: Annotated[Sheet, Query()]) -> Response:
+    """One digit, or a sheet of them in rows of ten, as a greyscale PNG with its recipe inside."""
+    generator = generator_for(asked)
+
+    def draw() -> bytes:
+        pixels = generator.digits(digit, seeds_of(asked))
+        recipe = recipe_of(generator, digit, asked).to_text()
+        if asked.count == 1:
+            return png_from_pixels(pixels[0], scale=asked.scale, recipe=recipe)
+        return sheet_from_pixels(pixels, columns=COLUMNS, scale=asked.scale, recipe=recipe)
+
+    return await answered(request, generator, asked, draw, "image/png")
+
+
+@app.get("/digits/{digit}.json", response_model=Digits, responses={**_UNCHANGED, **_CONFLICT})
+async def digits_as_json(request: Request, digit: Digit, asked: Annotated[Many, Query()]) -> Response:
+    """The digits as numbers."""
+    generator = generator_for(asked)
+
+    def draw() -> bytes:
+        seeds = seeds_of(asked)
+        pixels: npt.NDArray[np.uint8] = generator.digits(digit, seeds)
+        told = Digits(digit=digit, seeds=[*seeds], weights_sha256=generator.digest, pixels=pixels.tolist())
+        return told.model_dump_json().encode()
+
+    return await answered(request, generator, asked, draw, "application/json")
+
+
+@app.get(
+    "/digits/{digit}.svg",
+    response_class=Response,
+    responses={200: {"content": {"image/svg+xml": {}}}, **_UNCHANGED, **_CONFLICT},
+)
+async def digit_as_svg(request: Request, digit: Digit, asked: Annotated[Outline, Query()]) -> Response:
+    """One digit for any size."""
+    generator = generator_for(asked)
+
+    def draw() -> bytes:
+        return svg_from_pixels(generator.digits(digit, [asked.seed])[0], asked.form).encode()
+
+    return await answered(request, generator, asked, draw, "image/svg+xml")
+
+
+@app.get(
+    "/numbers/{text}.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **_UNCHANGED, **_CONFLICT},
+)
+async def number_as_png(request: Request, text: Text, asked: Annotated[Number, Query()]) -> Response:
+    """A number in the hand of `seed`, as a greyscale PNG with its recipe inside."""
+    generator = generator_for(asked)
+
+    def draw() -> bytes:
+        line = write_number(generator, text, asked.seed)
+        recipe = Recipe.of(generator, text=text, seed=asked.seed, scale=asked.scale)
+        return png_from_line(line.picture, scale=asked.scale, recipe=recipe.to_text())
+
+    return await answered(request, generator, asked, draw, "image/png")
+
+
+@app.get("/recipe", responses=_CONFLICT)
+async def recipe(request: Request, asked: Annotated[Wanted, Query()]) -> Told:
+    """How a picture is made: by which command, and under which address it stays for ever."""
+    generator = generator_for(asked)
+    told = recipe_of(generator, asked.digit, asked)
+    settings = f"seed={asked.seed}&count={asked.count}&scale={asked.scale}&weights={generator.digest}"
+    root = request.scope.get("root_path", "")
+    return Told(
+        recipe=told.to_text(), command=told.command(), url=f"{root}/digits/{asked.digit}.png?{settings}"
+    )
+
+
+# What the answers are made of
+
+
+def current_generator() -> DigitGenerator:
+    """The generator of the weights as they lie there now. 503 if there are none that can be drawn with."""
+    try:
+        path = find_weights()
+        status = path.stat()
+        return _loaded(path, status.st_mtime_ns, status.st_size)
+    except (WeightsError, OSError) as error:
+        raise HTTPException(503, f"There is no trained model to draw with: {error}.") from None
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path, modified: int, size: int) -> DigitGenerator:
+    return DigitGenerator.load(path)
+
+
+def generator_for(asked: One) -> DigitGenerator:
+    """The generator, if it is of the weights that are asked for; 409 if not."""
+    generator = current_generator()
+    if asked.weights and not generator.digest.startswith(asked.weights):
+        raise HTTPException(
+            409, f"weights is {asked.weights!r}: this server draws by {generator.digest!r}; leave it out."
+        )
+    return generator
+
+
+def seeds_of(asked: Many) -> range:
+    """The seeds that are asked for; 422 where they end beyond the last."""
+    last = asked.seed + asked.count - 1
+    if last > MAX_SEED:
+        raise HTTPException(
+            422, f"seed {asked.seed} with count {asked.count} ends at {last}: seeds go up to {MAX_SEED}."
+        )
+    return range(asked.seed, last + 1)
+
+
+def recipe_of(generator: DigitGenerator, digit: int, asked: Sheet) -> Recipe:
+    """The recipe of a sheet; 422 where the seeds end beyond the last."""
+    seeds_of(asked)
+    return Recipe.of(generator, digit=digit, seed=asked.seed, count=asked.count, scale=asked.scale)
+
+
+async def answered(
+    request: Request, generator: DigitGenerator, asked: One, draw: Callable[[], bytes], media_type: str
+) -> Response:
+    """What `draw` gives, in time, with what caches need to know; 304 for who has it already, 503 if late."""
+    keep = _FOR_EVER if asked.weights else _FOR_AN_HOUR
+    settings = "-".join(f"{value}" for value in asked.model_dump(exclude={"weights"}).values())
+    tag = f'"{generator.digest[:16]}-{__version__}-{settings}"'
+    headers = {"Cache-Control": keep, "ETag": tag}
+    known = [name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")]
+    if isinstance(asked, Many):
+        seeds_of(asked)  # a mistake is one even to who has the answer
+    if tag in known:
+        return Response(status_code=304, headers=headers)
+    try:
+        with anyio.fail_after(TIMEOUT):
+            body = await anyio.to_thread.run_sync(draw, limiter=_limiter, abandon_on_cancel=True)
+    except TimeoutError:
+        raise HTTPException(
+            503, f"It took longer than {TIMEOUT} seconds: try again.", {"Retry-After": "5"}
+        ) from None
+    return Response(body, media_type=media_type, headers=headers)
+
+
+@app.exception_handler(RequestValidationError)
+async def tell_mistakes(request: Request, error: RequestValidationError) -> JSONResponse:
+    """The first thing that is wrong, in one sentence."""
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    given = f" is {str(first['input'])[:80]!r}" if first["type"] != "missing" else ""
+    return JSONResponse({"detail": f"{name}{given}: {first['msg']}."}, 422)

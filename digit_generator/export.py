@@ -1,0 +1,249 @@
+"""The trained generator for other people's programs: ONNX, and a folder in the form of Hugging Face.
+
+Both carry the same numbers as `generator.pth`, under the names that its state_dict gives them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from digit_generator import __version__
+from digit_generator.generate import BATCHNORM_EPS, LATENT_SIZE, LEAKY_SLOPE, DigitGenerator
+from digit_generator.weights import arrays_from_file, find_weights
+
+ONNX_OPSET = 17  # of 2022: read by ONNX Runtime 1.12 and later
+ONNX_IR = 8
+
+
+class ExportError(ValueError):
+    """An export that cannot be made; the message is one sentence for a person."""
+
+
+def onnx_from_weights(path: str | Path | None = None) -> bytes:
+    """The weights at `path`, else where find_weights looks -> an ONNX model of 6 MB, as bytes.
+
+    Inputs: z, float32 [B, 100], N(0, I); labels, int64 [B], 0...9. Outputs: images, float32 [B, 1, 28, 28],
+    [-1, 1], and pixels, uint8 [B, 28, 28], 0 background ... 255 ink. Float32 against float64: a pixel may
+    differ by one grey level. WeightsError if the file is refused, ExportError without the package onnx.
+    """
+    try:
+        from onnx import TensorProto, checker, helper, numpy_helper
+    except ImportError:
+        raise ExportError("ONNX needs the package onnx: pip install 'digit-generator[onnx]'") from None
+
+    path = find_weights(path)
+    numbers = {
+        name: array.astype(np.float32)
+        for name, array in arrays_from_file(path).items()
+        if not name.endswith("num_batches_tracked")
+    }
+    constants = {
+        "image_shape": np.array([-1, 1, 28, 28], np.int64),
+        "channel": np.array([1], np.int64),
+        "one": np.float32(1),
+        "half_range": np.float32(127.5),
+    }
+
+    def node(operation: str, inputs: list[str], output: str, **settings: Any) -> Any:
+        return helper.make_node(operation, inputs, [output], name=output, **settings)
+
+    nodes = [
+        node("Gather", ["label_emb.weight", "labels"], "embedded"),  # [B, 100]
+        node("Concat", ["z", "embedded"], "input", axis=1),  # [B, 200]
+    ]
+    value = "input"
+    for linear, batchnorm in ((0, 2), (3, 5), (6, 8), (9, None)):
+        names = [f"model.{linear}.weight", f"model.{linear}.bias"]
+        nodes.append(node("Gemm", [value, *names], f"model.{linear}", transB=1))
+        value = f"model.{linear}"
+        if batchnorm:
+            names = [
+                f"model.{batchnorm}.{name}" for name in ("weight", "bias", "running_mean", "running_var")
+            ]
+            slope = f"model.{linear + 1}"
+            nodes.append(node("LeakyRelu", [value], slope, alpha=LEAKY_SLOPE))
+            value = f"model.{batchnorm}"
+            nodes.append(node("BatchNormalization", [slope, *names], value, epsilon=BATCHNORM_EPS))
+    nodes += [
+        node("Tanh", [value], "model.10"),  # [B, 784]
+        node("Reshape", ["model.10", "image_shape"], "images"),
+        # 0...255, as generate.pixels_from_images; Round goes to the even number, as numpy.rint does
+        node("Squeeze", ["images", "channel"], "flat"),
+        node("Add", ["flat", "one"], "shifted"),
+        node("Mul", ["shifted", "half_range"], "scaled"),
+        node("Round", ["scaled"], "rounded"),
+        node("Cast", ["rounded"], "pixels", to=TensorProto.UINT8),
+    ]
+
+    def tensor(name: str, kind: int, *shape: str | int) -> Any:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    graph = helper.make_graph(
+        nodes,
+        "digit_generator",
+        inputs=[tensor("z", TensorProto.FLOAT, "B", LATENT_SIZE), tensor("labels", TensorProto.INT64, "B")],
+        outputs=[
+            tensor("images", TensorProto.FLOAT, "B", 1, 28, 28),
+            tensor("pixels", TensorProto.UINT8, "B", 28, 28),
+        ],
+        initializer=[
+            numpy_helper.from_array(np.asarray(array), name)
+            for name, array in {**numbers, **constants}.items()
+        ],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", ONNX_OPSET)],
+        ir_version=ONNX_IR,
+        producer_name="digit-generator",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, {"weights_sha256": DigitGenerator.load(path).digest})
+    checker.check_model(model, full_check=True)
+    serialized: bytes = model.SerializeToString(deterministic=True)
+    return serialized
+
+
+def hugging_face_files(
+    path: str | Path | None = None, *, quality: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+    """The files of a model repository by name: model.safetensors, config.json, README.md (the model card).
+
+    The weights are those at `path`, else where find_weights looks; `quality` is a card of the evaluation, as
+    docs/quality.json. WeightsError if the weights are refused, ExportError if the card is not about them.
+    """
+    generator = DigitGenerator.load(path)
+    if quality is not None and not is_about(quality, generator):
+        raise ExportError(
+            f"the quality card was measured on other weights than {generator.path}: measure these with"
+            " make evaluate, or name their card with --quality FILE"
+        )
+    config = {
+        "model_type": "digit_generator",
+        "architecture": "conditional GAN, multilayer perceptron 200-256-512-1024-784",
+        "latent_size": LATENT_SIZE,
+        "label_embedding_size": 100,
+        "classes": 10,
+        "image_size": 28,
+        "image_range": [-1, 1],
+        "input_order": ["z", "label_embedding"],
+        "leaky_relu_slope": LEAKY_SLOPE,
+        "batch_norm_eps": BATCHNORM_EPS,
+        "weights_sha256": generator.digest,
+        "training": generator.provenance,
+    }
+    return {
+        "model.safetensors": safetensors.numpy.save(
+            arrays_from_file(find_weights(path)), metadata={"format": "pt"}
+        ),
+        "config.json": (json.dumps(config, indent=2) + "\n").encode(),
+        "README.md": _model_card(generator, quality).encode(),
+    }
+
+
+def is_about(quality: Mapping[str, Any], generator: DigitGenerator) -> bool:
+    """Whether the card of the evaluation was measured on these weights."""
+    return bool(quality["subject"]["sha256"] == generator.digest)
+
+
+def _model_card(generator: DigitGenerator, quality: Mapping[str, Any] | None) -> str:
+    from digit_generator.evaluation.card import readme_table  # here: who draws needs no ruler
+
+    provenance = generator.provenance
+    if provenance is None:
+        training = "Nothing is known of how these weights were trained."
+    else:
+        training = (
+            f"Recipe `{provenance['recipe_name']}`, {provenance['epochs']} epochs over "
+            f"{provenance['images']:,} images of MNIST's training set, seed {provenance['seed']}, "
+            f"{provenance['seconds'] / 60:.0f} minutes on {provenance['device']}. "
+            "All settings are in `config.json`, under `training`."
+        )
+    if quality is None:
+        measured = "The quality of these weights was not measured."
+    else:
+        measured = (
+            "Measured on this very file, beside real digits and the textbook recipe; mean ± standard "
+            f"deviation over generations with different seeds.\n\n{readme_table(quality)}"
+        )
+    return _MODEL_CARD.format(digest=generator.digest, training=training, quality=measured)
+
+
+_MODEL_CARD = """\
+---
+license: mit
+library_name: pytorch
+pipeline_tag: unconditional-image-generation
+datasets:
+- ylecun/mnist
+tags:
+- conditional-gan
+- handwritten-digits
+- mnist
+---
+# Handwritten digit generator
+
+A conditional GAN, trained on MNIST, that draws the digit you ask for: 28x28 pixels, grey, from 100 random
+numbers and a digit. 1.5 million weights in half precision, 3.0 MB. SHA-256 of the `generator.pth` that they
+come from: `{digest}`.
+
+## Use
+With the package `digit-generator`, which needs NumPy and no PyTorch, in the folder of this file:
+
+```python
+from digit_generator import DigitGenerator
+
+generator = DigitGenerator.load("model.safetensors")
+pixels = generator.digits(7, seeds=range(5))  # uint8 [5, 28, 28], 0 background ... 255 ink
+```
+
+With PyTorch alone:
+
+```python
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.label_emb = nn.Embedding(10, 100)
+        layers, size = [], 200
+        for width in (256, 512, 1024):
+            layers += [nn.Linear(size, width), nn.LeakyReLU(0.2), nn.BatchNorm1d(width)]
+            size = width
+        self.model = nn.Sequential(*layers, nn.Linear(size, 784), nn.Tanh())
+
+    def forward(self, z, labels):
+        images = self.model(torch.cat([z, self.label_emb(labels)], dim=1))
+        return images.view(-1, 1, 28, 28)  # [-1, 1]
+
+
+network = Generator().eval()
+network.load_state_dict(load_file("model.safetensors"), strict=True)
+with torch.no_grad():
+    images = network(torch.randn(5, 100), torch.full((5,), 7))
+```
+
+## Training
+{training}
+
+## Quality
+{quality}
+
+## Limits
+It draws digits in the style of MNIST and nothing else. A few in a hundred have broken or doubled strokes. A
+seed gives the same digit for ever. The digits are nobody's handwriting, but their style is that of the people
+whose hands MNIST shows.
+
+## Licence
+MIT for weights and code. MNIST was made by Yann LeCun, Corinna Cortes and Christopher J. C. Burges and is
+under Creative Commons Attribution-Share Alike 3.0.
+"""
