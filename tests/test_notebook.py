@@ -43,7 +43,7 @@ def executed(folder: Path) -> nbformat.NotebookNode:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.delenv("PYTHONPATH", raising=False)
-        patch.delenv("MPLBACKEND", raising=False)  # a test before may have left one, and the notebook has its own
+        patch.delenv("MPLBACKEND", raising=False)  # left by a test before; a notebook has its own
         client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
         return client.execute()
 
