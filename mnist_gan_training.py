@@ -70,7 +70,6 @@ class Recipe:
     beta1: float  # Adam's memory of the gradient
     beta2: float  # Adam's memory of its square
     discriminators: tuple[str, ...]  # names in DISCRIMINATORS; their losses are added
-    faint_after: int  # epochs until the convolutional one sees faint levels as well; 0 = never
     dropout: float  # in the dense discriminator; 0 = off
     penalty: float  # gamma of R1 and R2, per squared unit of an image in [-1, 1]; 0 = off
     penalty_every: int  # steps between penalties, each as many times heavier; 1 = every step
@@ -88,7 +87,6 @@ RECIPES = {
         beta1=0.5,
         beta2=0.999,
         discriminators=("dense",),
-        faint_after=0,
         dropout=0.3,
         penalty=0.0,
         penalty_every=1,
@@ -97,17 +95,15 @@ RECIPES = {
     ),
     # Gradient penalties on both sides make the game converge (Mescheder et al. 2018, Huang et al. 2024), so
     # no dropout and no momentum; a convolutional discriminator sees strokes where the dense one sees styles;
-    # a sinking rate and averaged weights take the wobble out of the end. When the strokes are right, faint
-    # grey levels are stretched for the discriminator to see: from the first step on, the generator collapsed.
+    # a sinking rate and averaged weights take the wobble out of the end.
     "best": Recipe(
-        epochs=180,
+        epochs=100,
         batch_size=128,
         learning_rate=6e-4,
         final_rate_share=0.05,
         beta1=0.0,
         beta2=0.99,
         discriminators=("dense", "convolutional"),
-        faint_after=100,
         dropout=0.0,
         penalty=0.5,
         penalty_every=4,
@@ -274,13 +270,9 @@ class Discriminator(nn.Module):
         conditioned = torch.cat([images.flatten(1), self.label_emb(labels)], dim=1)  # [B, 1568]
         return self.model(conditioned).squeeze(1)
 
-    def planes(self, images: Tensor, faint: bool) -> Tensor:
-        """What this discriminator looks at: the images, [B, 1, 28, 28]."""
-        return images
-
 
 class ConvolutionalDiscriminator(nn.Module):
-    """(planes [B, 1 or 5, 28, 28], labels [B]) -> logits [B], the label as one more input plane.
+    """(images [B, 1, 28, 28], labels [B]) -> logits [B], the label as a second input plane.
 
     A label that joins only behind the convolutions made the generator collapse to one image per digit.
     """
@@ -298,36 +290,10 @@ class ConvolutionalDiscriminator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Linear(128, 1),
         )
-        # Weights of the faint planes, from zero on: what has been learned without them stays as it is.
-        self.faint = nn.utils.skip_init(nn.Conv2d, 4, 16, kernel_size=5, stride=2, padding=2, bias=False)
-        nn.init.zeros_(self.faint.weight)
 
-    def forward(self, planes: Tensor, labels: Tensor) -> Tensor:
-        image, faint = planes[:, :1], planes[:, 1:]
-        conditioned = torch.cat([image, self.label_emb(labels).view(-1, 1, 28, 28)], dim=1)  # [B, 2, 28, 28]
-        strokes = self.model[0](conditioned)  # [B, 16, 14, 14]
-        if faint.shape[1]:
-            strokes = strokes + self.faint(faint)
-        return self.model[1:](strokes).squeeze(1)
-
-    def planes(self, images: Tensor, faint: bool) -> Tensor:
-        """What this discriminator looks at: the images, and `faint_planes` if wanted, [B, 1 or 5, 28, 28]."""
-        return torch.cat([images, faint_planes(images)], dim=1) if faint else images
-
-
-def faint_planes(images: Tensor) -> Tensor:
-    """images [B, 1, 28, 28] -> planes [B, 4, 28, 28], both in [-1, 1]: grey levels near both ends, stretched.
-
-    To a network a background of 3 instead of 0 is next to nothing, and 249 as good as 253. Here they lie far
-    apart: 1 - 2 exp(-p / s) for p levels above 0, and its mirror image for p levels below 255, with s = 2 and
-    16. Levels are whole, as in the files that ship; the gradient passes by the rounding.
-    """
-    levels = (images + 1) * 127.5  # 0...255
-    levels = levels + (levels.round() - levels).detach()
-    planes = []
-    for scale in (2.0, 16.0):
-        planes += [1 - 2 * torch.exp(-levels / scale), 2 * torch.exp((levels - 255) / scale) - 1]
-    return torch.cat(planes, dim=1)
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        planes = torch.cat([images, self.label_emb(labels).view(-1, 1, 28, 28)], dim=1)  # [B, 2, 28, 28]
+        return self.model(planes).squeeze(1)
 
 
 DISCRIMINATORS: dict[str, Callable[[Recipe], nn.Module]] = {
@@ -352,13 +318,13 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
     return F.softplus(-fake_logits).mean()
 
 
-def gradient_penalty(logits: Tensor, planes: Tensor) -> Tensor:
-    """Half the mean squared norm of d logit / d planes over real and fake, times 2: R1 + R2 at gamma = 1.
+def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
+    """Half the mean squared norm of d logit / d image over real and fake, times 2: R1 + R2 at gamma = 1.
 
     R1 = gamma/2 E_real |grad D|^2 and R2 = gamma/2 E_fake |grad D|^2 (Mescheder et al. 2018, eq. 9 and 10).
-    `planes`, what D looks at, hold as many real as fake: the sum of both means is twice the mean over all.
+    `images` holds as many real as fake, so that the sum of both means is twice the mean over all.
     """
-    (gradients,) = torch.autograd.grad(logits.sum(), planes, create_graph=True)
+    (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients.flatten(1).square().sum(dim=1).mean()
 
 
@@ -388,8 +354,6 @@ class Training:
             else None
         )
         self.step_number = 0  # finished steps
-        plain_epochs = min(recipe.faint_after or recipe.epochs, recipe.epochs)
-        self.first_faint_step = steps * plain_epochs // recipe.epochs  # `steps` if there is none
 
     def adam(self, network: nn.Module) -> torch.optim.Adam:
         recipe = self.recipe
@@ -401,18 +365,10 @@ class Training:
         )
 
     def learning_rate(self) -> float:
-        """The rate of the step to come: a cosine from `learning_rate` to its `final_rate_share`.
-
-        With faint levels it starts again, as in Loshchilov and Hutter 2017, eq. 5.
-        """
-        first, last = (self.first_faint_step, self.steps) if self.sees_faint() else (0, self.first_faint_step)
-        fall = (1 + math.cos(math.pi * (self.step_number - first) / (last - first))) / 2
+        """The rate of the step to come: a cosine from `learning_rate` to its `final_rate_share`."""
+        fall = (1 + math.cos(math.pi * self.step_number / self.steps)) / 2
         share = self.recipe.final_rate_share
         return self.recipe.learning_rate * (share + (1 - share) * fall)
-
-    def sees_faint(self) -> bool:
-        """Whether faint levels are looked at in the step to come."""
-        return self.first_faint_step <= self.step_number < self.steps
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         return torch.autocast(
@@ -443,17 +399,15 @@ class Training:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Update the discriminators: real up, fake down. Returns the loss and the last one's logits."""
         penalised = self.recipe.penalty > 0 and self.step_number % self.recipe.penalty_every == 0
-        images = torch.cat([real_images, fake_images])  # [2B, 1, 28, 28]
+        images = torch.cat([real_images, fake_images]).requires_grad_(penalised)  # [2B, 1, 28, 28]
         adversarial = penalty = torch.zeros((), device=self.device)
         with self.precision():
             for discriminator in self.discriminators:
-                planes = discriminator.planes(images, self.sees_faint()).detach()
-                planes.requires_grad_(penalised)
-                logits = discriminator(planes, labels.repeat(2)).float()
+                logits = discriminator(images, labels.repeat(2)).float()
                 real_logits, fake_logits = logits.chunk(2)
                 adversarial = adversarial + discriminator_loss(real_logits, fake_logits)
                 if penalised:
-                    penalty = penalty + self.recipe.penalty * gradient_penalty(logits, planes)
+                    penalty = penalty + self.recipe.penalty * gradient_penalty(logits, images)
         self.discriminator_optimizer.zero_grad()
         (adversarial + self.recipe.penalty_every * penalty).backward()
         self.discriminator_optimizer.step()
@@ -465,8 +419,7 @@ class Training:
         self.discriminators.requires_grad_(False)
         with self.precision():
             for discriminator in self.discriminators:
-                planes = discriminator.planes(fake_images, self.sees_faint())
-                logits = discriminator(planes, labels).float()
+                logits = discriminator(fake_images, labels).float()
                 adversarial = adversarial + generator_loss(logits)
         self.generator_optimizer.zero_grad()
         adversarial.backward()
@@ -833,7 +786,6 @@ def check(recipe: Recipe) -> None:
         "final_rate_share": share,
         "beta1": (0.0, 0.99999),
         "beta2": (0.0, 0.99999),
-        "faint_after": (0, math.inf),
         "dropout": share,
         "penalty": positive,
         "penalty_every": (1, math.inf),
