@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DRAW := .venv-draw
 WITH_PYTORCH := evaluation test_export.py test_generate.py test_notebook.py test_training.py test_weights.py
 
-.PHONY: help run serve test test-browser test-install test-draw test-train check fix train evaluate pictures docs bench bench-api space release web
+.PHONY: help run serve test test-browser test-install test-draw test-cluster test-train check fix train evaluate pictures docs bench bench-api space release web
 
 # MNIST's files; `make train` downloads them here.
 DATA_DIR ?= mnist
@@ -20,6 +20,7 @@ help:
 	@echo 'make test-install  the package and the hosts, in fresh environments (needs the network, for pip)'
 	@echo 'make test-draw     the tests of what draws and shows, in an environment without PyTorch'
 	@echo 'make test-train    two epochs of each recipe on the real MNIST (minutes)'
+	@echo 'make test-cluster  sets of any size by Ray, on two local nodes, with a worker and the driver killed'
 	@echo 'make check         format, lint, types and import contracts; no tests'
 	@echo 'make fix           format and mend what can be mended by itself'
 	@echo 'make train         train on MNIST and write generator.pth (about an hour on two cores)'
@@ -50,6 +51,9 @@ test-install: $(VENV)/installed-test $(VENV)/installed-check
 # Without the tests that import PyTorch themselves, to compare with it.
 test-draw: $(DRAW)/installed
 	$(DRAW)/bin/python -m pytest $(addprefix --ignore=tests/,$(WITH_PYTORCH))
+
+test-cluster: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m cluster
 
 test-train: $(VENV)/installed-test
 	MNIST_DIR=$(DATA_DIR) $(BIN)/python -m pytest -m train

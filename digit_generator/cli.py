@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import click
 from tqdm import tqdm
 
-from digit_generator import __version__
+from digit_generator import __version__, at_scale
 from digit_generator.dataset import MANIFEST, DatasetError, SetFormat, write_dataset
 from digit_generator.dataset import MAX_COUNT as MAX_SET
 from digit_generator.export import ExportError, hugging_face_files, is_about, onnx_from_weights
@@ -374,11 +374,11 @@ def shares_from_word(
 
 
 @cli.command()
-@click.argument("count", type=WholeNumber(1, MAX_SET))
+@click.argument("count", type=WholeNumber(1, at_scale.MAX_COUNT))
 @click.option(
     "--test",
     "test_count",
-    type=WholeNumber(0, MAX_SET),
+    type=WholeNumber(0, at_scale.MAX_COUNT),
     default=0,
     show_default=True,
     help="Further digits, none of them in the first set, to test on.",
@@ -387,9 +387,8 @@ def shares_from_word(
     "--format",
     "kind",
     type=click.Choice(get_args(SetFormat)),
-    default="idx",
-    show_default=True,
-    help="MNIST's own files, NumPy's, PNG folders with a table, or Parquet for Hugging Face datasets.",
+    help="MNIST's own files, NumPy's, PNG folders with a table, or Parquet for Hugging Face datasets."
+    "  [default: idx; parquet with --engine ray]",
 )
 @click.option(
     "--shares",
@@ -407,10 +406,32 @@ def shares_from_word(
 @out_option("digit-set")
 @weights_option
 @style_options
+@click.option(
+    "--engine",
+    type=click.Choice(["process", "ray"]),
+    default="process",
+    show_default=True,
+    help=f"This process, up to {MAX_SET} digits; or Ray, on all cores or on many machines, in many files.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="With Ray: the cluster's; --out is a folder that its machines share.  [default: this machine]",
+)
+@click.option(
+    "--workers",
+    type=WholeNumber(1, 100_000),
+    help="With Ray: how many at a time, at most.  [default: one for each core]",
+)
+@click.option(
+    "--shard-size",
+    type=WholeNumber(1, at_scale.MAX_COUNT),
+    help=f"With Ray: digits in a file.  [default: {at_scale.SHARD_SIZE}]",
+)
 def dataset(
     count: int,
     test_count: int,
-    kind: SetFormat,
+    kind: SetFormat | None,
     shares: dict[int, float] | None,
     seed: int,
     out: Path,
@@ -418,6 +439,10 @@ def dataset(
     thickness: float | None,
     slant: float | None,
     width: float | None,
+    engine: str,
+    address: str | None,
+    workers: int | None,
+    shard_size: int | None,
 ) -> None:
     """Write COUNT labelled digits into a new folder, with a manifest of how they were made.
 
@@ -429,25 +454,55 @@ def dataset(
           digit-set/train/7/000.png and so on: a quarter ones, three quarters sevens
       python -m digit_generator dataset 5000 --format parquet --out sevens --shares 7:1
           sevens/train-00000-of-00001.parquet, for datasets.load_dataset("sevens")
+      python -m digit_generator dataset 10000000 --engine ray
+          digit-set/train-00000-of-00100.parquet and so on; stopped, it goes on when called again
     """
+    if engine == "process":
+        if address or workers or shard_size:
+            raise Mistake(
+                "--address, --workers and --shard-size go with --engine ray: add it, or leave them out."
+            )
+        if count + test_count > MAX_SET:
+            raise Mistake(
+                f"One process makes sets of up to {MAX_SET} digits: add --engine ray for larger ones."
+            )
+    elif kind not in (None, "parquet"):
+        raise Mistake(f"--engine ray writes Parquet, not {kind}: leave out --format or --engine.")
     generator = generator_from_options(weights, placeholder=False)
     assert isinstance(generator, DigitGenerator)
     style = Style(thickness, slant, width)
     try:
         controls = StyleControls.load(generator) if style.asked else None
         with tqdm(total=count + test_count, unit="digit", unit_scale=True, desc=str(out), delay=0.5) as bar:
-            manifest = write_dataset(
-                out,
-                generator,
-                count,
-                test_count=test_count,
-                format=kind,
-                shares=shares,
-                seed=seed,
-                style=style if style.asked else None,
-                controls=controls,
-                progress=bar.update,
-            )
+            style_asked = style if style.asked else None
+            if engine == "ray":
+                manifest = at_scale.write_shards(
+                    out,
+                    generator,
+                    count,
+                    test_count=test_count,
+                    shares=shares,
+                    seed=seed,
+                    style=style_asked,
+                    controls=controls,
+                    shard_size=shard_size or at_scale.SHARD_SIZE,
+                    address=address,
+                    workers=workers,
+                    progress=lambda done: bar.update(done.count),
+                )
+            else:
+                manifest = write_dataset(
+                    out,
+                    generator,
+                    count,
+                    test_count=test_count,
+                    format=kind or "idx",
+                    shares=shares,
+                    seed=seed,
+                    style=style_asked,
+                    controls=controls,
+                    progress=bar.update,
+                )
     except (DatasetError, StyleError) as error:
         raise Mistake(f"{error}.") from None
     for name in [*manifest["files"], MANIFEST]:

@@ -37,7 +37,12 @@ MAX_COUNT = 10_000_000
 MANIFEST = "manifest.json"
 
 _BLOCK = 4096  # images drawn and written at a time
-_BYTES = {"idx": 300, "npz": 300, "png": 4500, "parquet": 500}  # of disk for an image, rather more than less
+BYTES: dict[str, int] = {
+    "idx": 300,
+    "npz": 300,
+    "png": 4500,
+    "parquet": 500,
+}  # of disk for an image, rather more than less
 _MNIST_NAMES = {"train": "train", "test": "t10k"}  # how MNIST's own files begin
 
 
@@ -62,11 +67,23 @@ class Controls(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One split: labels, int64 [N], 0...9, and seeds, int64 [N]."""
+    """One split, or consecutive images of it: labels, uint8 [N], 0...9, and the first image's seed.
+
+    A byte an image is what a plan holds in memory: of a billion, one gigabyte.
+    """
 
     name: PartName
-    labels: npt.NDArray[np.int64]
-    seeds: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.uint8]
+    first_seed: int
+
+    @property
+    def seeds(self) -> npt.NDArray[np.int64]:
+        """One after the other, int64 [N]; after 2^32-1 comes 0."""
+        return (self.first_seed + np.arange(len(self.labels))) % (MAX_SEED + 1)
+
+    def piece(self, start: int, stop: int) -> Part:
+        """Its images start...stop-1."""
+        return Part(self.name, self.labels[start:stop], (self.first_seed + start) % (MAX_SEED + 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,11 +96,11 @@ class Block:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        return self.part.labels[self.start : self.start + len(self.pixels)]
+        return self.part.labels[self.start : self.start + len(self.pixels)].astype(np.int64)
 
     @property
     def seeds(self) -> npt.NDArray[np.int64]:
-        return self.part.seeds[self.start : self.start + len(self.pixels)]
+        return self.part.piece(self.start, self.start + len(self.pixels)).seeds
 
 
 def write_dataset(
@@ -114,25 +131,25 @@ def write_dataset(
     parts = plan(count, test_count, shares=shares, seed=seed)
     if format not in get_args(SetFormat):
         raise DatasetError(f"format is {format!r}: expected one of {', '.join(get_args(SetFormat))}")
-    if style is not None and controls is None:
-        raise DatasetError("a style came without the controls that draw it: pass StyleControls as controls")
-    asked = style.asked if style else None
+    asked = asked_style(style, controls)
     writer = _WRITERS[format]
     _check_library(format)
-    _check_folder(out)
+    check_folder(out)
     unfinished = out.resolve().with_name(f".{out.resolve().name}.{os.getpid()}")
     try:
-        _check_space(out, (count + test_count) * _BYTES[format])
+        check_space(out, (count + test_count) * BYTES[format])
         unfinished.mkdir(parents=True)
         recipe = Recipe(generator.digest, digit=0, style=asked)
+        bulk = BulkGenerator(generator)
         digests = {part.name: hashlib.sha256() for part in parts}
         with ExitStack() as stack:
             open_parts = {part.name: writer(unfinished, part, recipe, stack) for part in parts}
-            for block in blocks(generator, parts, style, controls):
-                open_parts[block.part.name](block)
-                digests[block.part.name].update(block.pixels.tobytes())
-                if progress:
-                    progress(len(block.pixels))
+            for part in parts:
+                for block in blocks(bulk, part, style, controls):
+                    open_parts[part.name](block)
+                    digests[part.name].update(block.pixels.tobytes())
+                    if progress:
+                        progress(len(block.pixels))
         manifest = {
             "made_by": f"digit_generator {__version__}",
             "weights_sha256": generator.digest,
@@ -140,41 +157,40 @@ def write_dataset(
             "seed": seed,
             "style": asked,
             "parts": {
-                part.name: {
-                    "count": len(part.labels),
-                    "count_of_digit": np.bincount(part.labels, minlength=10).tolist(),
-                    "first_image_seed": int(part.seeds[0]),
-                    "pixels_sha256": digests[part.name].hexdigest(),
-                }
+                part.name: told_of_part(part) | {"pixels_sha256": digests[part.name].hexdigest()}
                 for part in parts
             },
-            "versions": _versions(format),
+            "versions": versions(format),
             "files": _files(unfinished, format),
         }
-        (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        (unfinished / MANIFEST).write_bytes(bytes_of_manifest(manifest))
         if out.exists():
             out.rmdir()
         unfinished.rename(out.resolve())
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DatasetError(f"the disk of {out} is full: make room, or choose another folder") from None
-        raise DatasetError(f"{out} cannot be written ({error.strerror}): choose another folder") from None
+        raise DatasetError(why_unwritten(out, error)) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return manifest
 
 
 def plan(
-    count: int, test_count: int = 0, *, shares: Mapping[int, float] | None = None, seed: int = 0
+    count: int,
+    test_count: int = 0,
+    *,
+    shares: Mapping[int, float] | None = None,
+    seed: int = 0,
+    at_most: int = MAX_COUNT,
 ) -> list[Part]:
     """The labels and seeds of a set's parts. DatasetError for what cannot be planned.
 
-    Each part has the digits in their shares, as nearly as whole numbers go, shuffled.
+    Each part has the digits in their shares, as nearly as whole numbers go, shuffled. `at_most` is the
+    largest set that is wanted, 2^32 or less: there are no more seeds.
     """
-    if count < 1 or test_count < 0 or count + test_count > MAX_COUNT:
+    if count < 1 or test_count < 0 or count + test_count > at_most:
         raise DatasetError(
             f"{count} images to learn from and {test_count} to test on: expected at least 1 and at least 0,"
-            f" and at most {MAX_COUNT} together"
+            f" and at most {at_most} together"
         )
     if not 0 <= seed <= MAX_SEED:
         raise DatasetError(f"seed {seed} is not a whole number from 0 to {MAX_SEED}")
@@ -191,9 +207,9 @@ def plan(
     sizes: dict[PartName, int] = {"train": count, "test": test_count}
     for name, size in sizes.items():
         if size:
-            labels = rng.permutation(np.repeat(np.arange(10), _whole_numbers(weights, size)))
-            seeds = (first + np.arange(size)) % (MAX_SEED + 1)
-            parts.append(Part(name, labels, seeds))
+            labels = np.repeat(np.arange(10, dtype=np.uint8), _whole_numbers(weights, size))
+            rng.shuffle(labels)
+            parts.append(Part(name, labels, first % (MAX_SEED + 1)))
             first += size
     return parts
 
@@ -209,17 +225,16 @@ def _whole_numbers(weights: npt.NDArray[np.float64], total: int) -> npt.NDArray[
 
 
 def blocks(
-    generator: DigitGenerator, parts: list[Part], style: Style | None, controls: Controls | None
+    bulk: BulkGenerator, part: Part, style: Style | None, controls: Controls | None
 ) -> Iterator[Block]:
-    """All images of the parts, a few thousand at a time."""
-    bulk = BulkGenerator(generator)
-    for part in parts:
-        for start in range(0, len(part.labels), _BLOCK):
-            chunk = slice(start, start + _BLOCK)
-            z = latents_from_seeds(part.seeds[chunk])
-            if style is not None and controls is not None:
-                z = controls.latents(z, part.labels[chunk], style)
-            yield Block(part, start, bulk.pixels(z, part.labels[chunk]))
+    """All images of the part, a few thousand at a time."""
+    for start in range(0, len(part.labels), _BLOCK):
+        piece = part.piece(start, start + _BLOCK)
+        labels = piece.labels.astype(np.int64)
+        z = latents_from_seeds(piece.seeds)
+        if style is not None and controls is not None:
+            z = controls.latents(z, labels, style)
+        yield Block(part, start, bulk.pixels(z, labels))
 
 
 # Each writer opens what a part needs and returns what writes one block of it; `stack` closes it.
@@ -269,7 +284,7 @@ def _npz_writer(folder: Path, part: Part, recipe: Recipe, stack: ExitStack) -> _
         zipfile.ZipFile(folder / f"{part.name}.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1)
     )
     with archive.open("labels.npy", "w", force_zip64=True) as file:
-        np.save(file, part.labels)
+        np.save(file, part.labels.astype(np.int64))
     pixels = stack.enter_context(archive.open("pixels.npy", "w", force_zip64=True))
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(part.labels), 28, 28)}
     np.lib.format.write_array_header_1_0(pixels, header)
@@ -303,6 +318,15 @@ def _png_writer(folder: Path, part: Part, recipe: Recipe, stack: ExitStack) -> _
 
 
 def _parquet_writer(folder: Path, part: Part, recipe: Recipe, stack: ExitStack) -> _Write:
+    return open_parquet(folder / parquet_name(part.name, 0, 1), recipe, stack)
+
+
+def parquet_name(part: PartName, number: int, of: int) -> str:
+    """The name by which Hugging Face's `datasets` knows file `number`, from 0, of a part's `of` files."""
+    return f"{part}-{number:05}-of-{of:05}.parquet"
+
+
+def open_parquet(path: Path, recipe: Recipe, stack: ExitStack) -> _Write:
     """One Parquet file that Hugging Face's `datasets` opens as images and class labels."""
     import pyarrow
     import pyarrow.parquet
@@ -317,7 +341,6 @@ def _parquet_writer(folder: Path, part: Part, recipe: Recipe, stack: ExitStack) 
         [("image", image), ("label", pyarrow.int64()), ("seed", pyarrow.int64())],
         metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
-    path = folder / f"{part.name}-00000-of-00001.parquet"
     file = stack.enter_context(pyarrow.parquet.ParquetWriter(path, schema))
 
     def write(block: Block) -> None:
@@ -351,7 +374,14 @@ def _check_library(format: SetFormat) -> None:
             raise DatasetError("Parquet needs the library pyarrow: pip install pyarrow") from None
 
 
-def _check_folder(out: Path) -> None:
+def asked_style(style: Style | None, controls: Controls | None) -> dict[str, float] | None:
+    """What the style asks for, as the manifest has it. DatasetError without the controls that draw it."""
+    if style is not None and controls is None:
+        raise DatasetError("a style came without the controls that draw it: pass StyleControls as controls")
+    return style.asked if style else None
+
+
+def check_folder(out: Path) -> None:
     try:
         if out.resolve() == Path.cwd():
             raise DatasetError(f"{out} is the folder you are in: name another, which will be made")
@@ -363,7 +393,7 @@ def _check_folder(out: Path) -> None:
         raise DatasetError(f"{out} cannot be read ({error.strerror}): choose another folder") from None
 
 
-def _check_space(out: Path, needed: int) -> None:
+def check_space(out: Path, needed: int) -> None:
     """DatasetError if it is plain beforehand that the disk is too small."""
     there = next(folder for folder in out.resolve().parents if folder.is_dir())
     free = shutil.disk_usage(there).free
@@ -374,22 +404,45 @@ def _check_space(out: Path, needed: int) -> None:
         )
 
 
-def _versions(format: SetFormat) -> dict[str, str]:
-    versions = {"python": platform.python_version(), "numpy": np.__version__}
+def why_unwritten(out: Path, error: OSError) -> str:
+    """The sentence of a DatasetError, without its full stop."""
+    if error.errno == errno.ENOSPC:
+        return f"the disk of {out} is full: make room, or choose another folder"
+    what = os.strerror(error.errno) if error.errno else error  # pyarrow has a long strerror of its own
+    return f"{out} cannot be written ({what}): choose another folder"
+
+
+def told_of_part(part: Part) -> dict[str, Any]:
+    """What a manifest says of a part as it is planned."""
+    return {
+        "count": len(part.labels),
+        "count_of_digit": np.bincount(part.labels, minlength=10).tolist(),
+        "first_image_seed": part.first_seed,
+    }
+
+
+def bytes_of_manifest(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=2) + "\n").encode()
+
+
+def versions(format: SetFormat) -> dict[str, str]:
+    """The libraries on which the bytes of a set's files depend."""
+    used = {"python": platform.python_version(), "numpy": np.__version__}
     if format in ("png", "parquet"):
-        versions["pillow"] = metadata.version("pillow")
+        used["pillow"] = metadata.version("pillow")
     if format == "parquet":
-        versions["pyarrow"] = metadata.version("pyarrow")
-    return versions | {"zlib": zlib.ZLIB_RUNTIME_VERSION}
+        used["pyarrow"] = metadata.version("pyarrow")
+    return used | {"zlib": zlib.ZLIB_RUNTIME_VERSION}
 
 
 def _files(folder: Path, format: SetFormat) -> dict[str, dict[str, Any]]:
     """Size and digest of each file; of PNG folders the lists, in which the digests of the pictures stand."""
     paths = sorted(folder.glob("*/metadata.csv" if format == "png" else "*"))
-    return {path.relative_to(folder).as_posix(): _file(path) for path in paths}
+    return {path.relative_to(folder).as_posix(): told_of_file(path) for path in paths}
 
 
-def _file(path: Path) -> dict[str, Any]:
+def told_of_file(path: Path) -> dict[str, Any]:
+    """A file's size in bytes and its SHA-256."""
     with path.open("rb") as file:
         return {
             "bytes": path.stat().st_size,

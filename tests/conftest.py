@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
@@ -132,3 +133,19 @@ def browser() -> Iterator[Browser]:
             yield browser
     except FileNotFoundError as error:
         pytest.exit(str(error), returncode=2)
+
+
+@pytest.fixture
+def load_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """load_dataset of Hugging Face's library, without a network, with a cache of its own."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it imports
+        import datasets
+
+        datasets.disable_progress_bars()
+
+        def load(*arguments: str, **options: str) -> Any:
+            return datasets.load_dataset(*arguments, cache_dir=str(tmp_path / "cache"), **options)
+
+        yield load

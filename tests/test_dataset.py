@@ -8,7 +8,6 @@ import hashlib
 import json
 import shutil
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,22 +103,6 @@ def test_png_folders_are_read_by_pillow_by_their_table(
             recipe = Recipe.from_text(recipe_text_from_png(path.read_bytes()) or "")
             assert (recipe.digit, recipe.seed) == (int(row["label"]), int(row["seed"]))
             assert recipe.weights_sha256 == manifest["weights_sha256"]
-
-
-@pytest.fixture
-def load_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """load_dataset of Hugging Face's library, without a network, with a cache of its own."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what it imports
-        import datasets
-
-        datasets.disable_progress_bars()
-
-        def load(*arguments: str, **options: str) -> Any:
-            return datasets.load_dataset(*arguments, cache_dir=str(tmp_path / "cache"), **options)
-
-        yield load
 
 
 def test_parquet_is_read_by_hugging_face_as_images_and_class_labels(
@@ -221,6 +204,19 @@ def test_digits_are_shuffled_and_another_seed_gives_others() -> None:
     assert (part.labels != other.labels).mean() > 0.5
     assert not {*part.seeds.tolist()} & {*other.seeds.tolist()}
     np.testing.assert_array_equal(plan(1000, seed=1)[0].labels, part.labels)
+
+
+def test_a_plan_is_a_permutation_by_numpys_frozen_stream() -> None:
+    """The labels of a set are the same for ever: what was made by one version goes on with another."""
+    rng = np.random.RandomState(3)
+    first = rng.randint(0, 2**32, dtype=np.int64)
+    train, test = plan(1000, 500, seed=3)
+    assert train.labels.tolist() == rng.permutation(np.repeat(np.arange(10), 100)).tolist()
+    assert test.labels.tolist() == rng.permutation(np.repeat(np.arange(10), 50)).tolist()
+    assert (train.seeds[0], test.seeds[0]) == (first, first + 1000)
+    piece = train.piece(200, 300)
+    assert piece.labels.tolist() == train.labels[200:300].tolist()
+    assert piece.seeds.tolist() == train.seeds[200:300].tolist()
 
 
 def test_no_image_is_in_both_parts() -> None:

@@ -1,0 +1,347 @@
+"""Sets in shards are the set of one process, item for item, whatever was stopped on the way.
+
+Here the shards are written one after the other in this process; tests/test_cluster.py has Ray write them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from digit_generator import DigitGenerator, at_scale
+from digit_generator.at_scale import Done, Job, shards_of_parts, write_shard, write_shards
+from digit_generator.bulk import BulkGenerator
+from digit_generator.cli import run
+from digit_generator.dataset import DatasetError, Part, plan, write_dataset
+
+COUNT, TEST_COUNT, SHARD_SIZE = 60, 20, 25
+NAMES = [*(f"train-0000{number}-of-00003.parquet" for number in range(3)), "test-00000-of-00001.parquet"]
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(job: Job, address: str | None, workers: int | None) -> Iterator[Done]:
+        bulk = BulkGenerator(job.generator)
+        return (write_shard(job, shard, bulk) for shard in job.shards)
+
+    monkeypatch.setattr(at_scale, "_run", run)
+
+
+@pytest.fixture
+def write(generator: DigitGenerator, tmp_path: Path) -> Callable[..., list[Done]]:
+    """write(**options) -> write the set into tmp_path/set, or what is missing; the shards seen to."""
+
+    def call(**options: Any) -> list[Done]:
+        done: list[Done] = []
+        options = {"generator": generator, "count": COUNT, "test_count": TEST_COUNT} | options
+        options = {"shard_size": SHARD_SIZE, "progress": done.append} | options
+        write_shards(tmp_path / "set", **options)
+        return done
+
+    return call
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# What is in them
+
+
+def test_the_shards_together_are_the_set_of_one_process(
+    generator: DigitGenerator, tmp_path: Path, write: Callable[..., list[Done]]
+) -> None:
+    """Pixels, recipes, labels, seeds and the schema."""
+    write()
+    write_dataset(tmp_path / "one", generator, COUNT, test_count=TEST_COUNT, format="parquet")
+    assert {*contents(tmp_path / "set")} == {*NAMES, "manifest.json"}
+    for part in ("train", "test"):
+        shards = [pyarrow.parquet.read_table(tmp_path / "set" / name) for name in NAMES if part in name]
+        (whole,) = (pyarrow.parquet.read_table(path) for path in (tmp_path / "one").glob(f"{part}-*"))
+        assert pyarrow.concat_tables(shards).equals(whole, check_metadata=True)
+
+
+def test_a_set_of_one_shard_has_the_bytes_of_one_process(
+    generator: DigitGenerator, tmp_path: Path, write: Callable[..., list[Done]]
+) -> None:
+    write(shard_size=COUNT)
+    one = write_dataset(tmp_path / "one", generator, COUNT, test_count=TEST_COUNT, format="parquet")
+    assert json.loads((tmp_path / "set" / "manifest.json").read_text())["files"] == one["files"]
+
+
+def test_hugging_face_reads_the_shards_in_order(
+    tmp_path: Path, write: Callable[..., list[Done]], load_dataset: Callable[..., Any]
+) -> None:
+    write()
+    loaded = load_dataset(str(tmp_path / "set"))
+    for part in plan(COUNT, TEST_COUNT):
+        assert loaded[part.name]["seed"][:] == part.seeds.tolist()
+
+
+def test_the_manifest_says_how_it_was_made(
+    generator: DigitGenerator, tmp_path: Path, write: Callable[..., list[Done]]
+) -> None:
+    done = write()
+    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    assert (manifest["weights_sha256"], manifest["seed"]) == (generator.digest, 0)
+    assert (manifest["format"], manifest["shard_size"]) == ("parquet", SHARD_SIZE)
+    for part in plan(COUNT, TEST_COUNT):
+        told = manifest["parts"][part.name]
+        assert told["count_of_digit"] == np.bincount(part.labels).tolist()
+        assert (told["count"], told["first_image_seed"]) == (len(part.labels), part.seeds[0])
+    assert [*manifest["files"]] == NAMES
+    for name, file in manifest["files"].items():
+        data = (tmp_path / "set" / name).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
+    assert [one.count for one in done] == [25, 25, 10, 20]
+
+
+def test_a_style_is_drawn_as_by_one_process(
+    generator: DigitGenerator, tmp_path: Path, write: Callable[..., list[Done]]
+) -> None:
+    """With stand-ins for style.Style and style.StyleControls."""
+
+    class Style:
+        @property
+        def asked(self) -> dict[str, float]:
+            return {"slant": 0.25}
+
+    class Controls:
+        def latents(self, z: np.ndarray, labels: np.ndarray, style: Any) -> np.ndarray:
+            return z + style.asked["slant"] * labels[:, None]
+
+    styled = {"style": Style(), "controls": Controls()}
+    write(shard_size=COUNT, **styled)
+    one = write_dataset(tmp_path / "one", generator, COUNT, test_count=TEST_COUNT, format="parquet", **styled)
+    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    assert (manifest["files"], manifest["style"]) == (one["files"], {"slant": 0.25})
+    with pytest.raises(DatasetError, match=r"holds another set \(style differs\)"):
+        write(shard_size=COUNT)
+
+
+# Stopped and begun again
+
+
+@pytest.fixture
+def stopped(write: Callable[..., list[Done]]) -> Done:
+    """tmp_path/set after Ctrl-C behind the first shard, which this is."""
+    seen: list[Done] = []
+
+    def stop(done: Done) -> None:
+        seen.append(done)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(progress=stop)
+    return seen[0]
+
+
+def test_what_is_there_is_not_made_again(
+    tmp_path: Path, stopped: Done, write: Callable[..., list[Done]]
+) -> None:
+    assert {*contents(tmp_path / "set")} == {NAMES[0], "unfinished.json"}
+    assert [(done.shard.name, done.fresh) for done in write()] == [
+        (NAMES[0], False),
+        *((name, True) for name in NAMES[1:]),
+    ]
+    resumed = contents(tmp_path / "set")
+    (tmp_path / "set").rename(tmp_path / "resumed")
+    write()
+    assert contents(tmp_path / "set") == resumed
+
+
+def test_what_a_killed_worker_leaves_is_cleared(
+    tmp_path: Path, stopped: Done, write: Callable[..., list[Done]]
+) -> None:
+    (tmp_path / "set" / f".{NAMES[1]}.somewhere-123").write_bytes(b"PAR1")
+    write()
+    assert {*contents(tmp_path / "set")} == {*NAMES, "manifest.json"}
+
+
+@pytest.mark.parametrize("fault", ["cut off", "empty", "of other seeds"])
+def test_a_damaged_shard_is_made_again(
+    tmp_path: Path, stopped: Done, write: Callable[..., list[Done]], fault: str
+) -> None:
+    path = tmp_path / "set" / NAMES[0]
+    good = path.read_bytes()
+    if fault == "of other seeds":
+        table = pyarrow.parquet.read_table(path)
+        pyarrow.parquet.write_table(table.take([*range(1, SHARD_SIZE), 0]), path)
+    else:
+        path.write_bytes(good[:-200] if fault == "cut off" else b"")
+    assert write()[0].fresh
+    assert path.read_bytes() == good
+
+
+@pytest.mark.parametrize(
+    ("options", "differing"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"shard_size": 26}, "shard_size"),
+        ({"count": 61}, "parts"),
+        ({"shares": {7: 1}}, "parts"),
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_folder_of_another_set_is_left_alone(
+    tmp_path: Path,
+    stopped: Done,
+    write: Callable[..., list[Done]],
+    options: dict[str, Any],
+    differing: str,
+    whole: bool,
+) -> None:
+    if whole:
+        write()
+    before = contents(tmp_path / "set")
+    with pytest.raises(DatasetError, match=rf"holds another set \({differing} differs\): name another"):
+        write(**options)
+    assert contents(tmp_path / "set") == before
+
+
+def test_the_folder_of_other_weights_is_left_alone(
+    tmp_path: Path, stopped: Done, write: Callable[..., list[Done]], save_weights: Callable[..., Path]
+) -> None:
+    with pytest.raises(DatasetError, match=r"holds another set \(weights_sha256 differs\)"):
+        write(generator=DigitGenerator.load(save_weights(seed=1)))
+
+
+def test_a_set_that_is_whole_is_left_as_it_is(
+    tmp_path: Path, write: Callable[..., list[Done]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write()
+    monkeypatch.setattr(at_scale, "_run", None)  # nothing runs
+    before = contents(tmp_path / "set")
+    assert write() == []
+    assert contents(tmp_path / "set") == before
+
+
+def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path, write: Callable[..., list[Done]]) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / NAMES[0]).write_text("mine")
+    with pytest.raises(DatasetError, match="is not empty: name another folder"):
+        write()
+    (tmp_path / "set" / "unfinished.json").write_text("[]")
+    with pytest.raises(DatasetError, match=r"unfinished.json is damaged: name another folder"):
+        write()
+    assert (tmp_path / "set" / NAMES[0]).read_text() == "mine"
+
+
+# What goes wrong
+
+
+def test_a_disk_that_fills_up_keeps_what_is_whole(
+    tmp_path: Path, stopped: Done, write: Callable[..., list[Done]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Callable[[object], None]:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(at_scale, "open_parquet", full)
+        with pytest.raises(DatasetError, match=r"disk of .* is full: make room"):
+            write()
+    assert {*contents(tmp_path / "set")} == {NAMES[0], "unfinished.json"}
+    write()
+
+
+def test_a_worker_tells_its_mistake_in_a_sentence(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = plan(COUNT)
+    shards = shards_of_parts(parts, SHARD_SIZE)
+
+    def told(version: str, out: Path) -> str:
+        job = Job(version, out, generator, parts, shards, None, None)
+        monkeypatch.setattr(at_scale, "_received", lambda _: (job, BulkGenerator(generator)))
+        return at_scale._work(None, {"id": 0})["problem"]
+
+    assert "and not 0.0.1: install the same there" in told("0.0.1", tmp_path)
+    assert "cannot be written (No such file or directory)" in told(at_scale.__version__, tmp_path / "none")
+    assert told(at_scale.__version__, tmp_path) == ""
+
+
+def test_a_folder_that_the_machines_do_not_share_is_told(
+    write: Callable[..., list[Done]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(job: Job, address: str | None, workers: int | None) -> Iterator[Done]:
+        yield Done(job.shards[0], 1, "", True, "other-host", 1)
+
+    monkeypatch.setattr(at_scale, "_run", elsewhere)
+    monkeypatch.setattr(at_scale, "_PATIENCE", 0.0)
+    with pytest.raises(DatasetError, match="written on other-host and is not here: --out takes a folder"):
+        write()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"count": 2**32, "test_count": 1}, "at most 4294967296 together"),
+        ({"shard_size": 0}, "0 images in a file: expected at least 1"),
+        ({"workers": 0}, "0 workers"),
+        ({"style": object()}, "without the controls"),
+    ],
+)
+def test_what_cannot_be_made_is_told(
+    tmp_path: Path, write: Callable[..., list[Done]], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DatasetError, match=words):
+        write(**options)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_no_part_has_more_files_than_names() -> None:
+    part = Part("train", np.broadcast_to(np.uint8(7), (2**32,)), 0)  # of one byte
+    with pytest.raises(DatasetError, match="42950 images in a file: expected at least 42951 for a set of"):
+        shards_of_parts([part], 42_950)
+    assert shards_of_parts([part], 42_951)[-1].name == "train-99996-of-99997.parquet"
+
+
+def test_a_missing_library_is_named(
+    tmp_path: Path, write: Callable[..., list[Done]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else find(name))
+    with pytest.raises(DatasetError, match=r'needs the library ray: pip install "ray\[data\]"'):
+        write()
+    assert not [*tmp_path.iterdir()]
+
+
+# By the command
+
+
+def test_the_command_writes_shards_and_lists_them(
+    tmp_path: Path, weights_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "set"
+    command = ["dataset", "60", "--test", "20", "--engine", "ray", "--shard-size", "25"]
+    assert run([*command, "--out", str(out), "--weights", str(weights_file)]) == 0
+    assert capsys.readouterr().out.split() == [str(out / name) for name in [*NAMES, "manifest.json"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--engine", "ray", "--format", "idx"], "--engine ray writes Parquet, not idx"),
+        (["--workers", "2"], "go with --engine ray"),
+        (["--address", "localhost:6379"], "go with --engine ray"),
+        (["--shard-size", "5"], "go with --engine ray"),
+        (["--test", "10000000"], "up to 10000000 digits: add --engine ray"),
+    ],
+)
+def test_the_command_tells_what_does_not_go_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    assert run(["dataset", "60", *words, "--out", str(tmp_path / "set")]) == 2
+    printed = capsys.readouterr()
+    assert sentence in printed.err
+    assert not printed.out
+    assert not [*tmp_path.iterdir()]
