@@ -382,6 +382,7 @@ def asked_style(style: Style | None, controls: Controls | None) -> dict[str, flo
 
 
 def check_folder(out: Path) -> None:
+    """DatasetError unless a set can be written to `out`: a folder that is not there yet, or an empty one."""
     try:
         if out.resolve() == Path.cwd():
             raise DatasetError(f"{out} is the folder you are in: name another, which will be made")
@@ -422,6 +423,7 @@ def told_of_part(part: Part) -> dict[str, Any]:
 
 
 def bytes_of_manifest(manifest: Mapping[str, Any]) -> bytes:
+    """manifest.json, as both engines write it."""
     return (json.dumps(manifest, indent=2) + "\n").encode()
 
 
