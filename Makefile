@@ -23,7 +23,7 @@ help:
 	@echo 'make test-cluster  sets of any size by Ray, on two local nodes, with a worker and the driver killed'
 	@echo 'make check         format, lint, types and import contracts; no tests'
 	@echo 'make fix           format and mend what can be mended by itself'
-	@echo 'make train         train on MNIST and write generator.pth (about an hour on two cores)'
+	@echo 'make train         train on MNIST and write generator.pth (a good hour on two cores)'
 	@echo 'make evaluate      the quality card of generator.pth, into docs/ (40 minutes on two cores)'
 	@echo 'make pictures      the pictures of the README, from generator.pth'
 	@echo 'make docs          docs/api.md and docs/quality.md, from the docstrings and the measured figures'

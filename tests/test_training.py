@@ -242,11 +242,29 @@ def test_the_penalty_pulls_the_discriminators_slope_down(small_set: SmallSet) ->
 
 
 def test_the_rate_falls_by_a_cosine_to_its_final_share(small_set: SmallSet) -> None:
-    training = small_training("best", small_set, learning_rate=1.0, final_rate_share=0.2)
+    training = small_training("best", small_set, learning_rate=1.0, final_rate_share=0.2, restart_after=0)
     rates = []
     for training.step_number in (0, 50, 100):
         rates.append(training.learning_rate())
     assert rates == pytest.approx([1.0, 0.6, 0.2])
+
+
+def test_the_rate_starts_again_once(small_set: SmallSet) -> None:
+    training = small_training(
+        "best", small_set, learning_rate=1.0, final_rate_share=0.2, epochs=10, restart_after=6
+    )
+    rates = []
+    for training.step_number in (0, 30, 60, 80):
+        rates.append(training.learning_rate())
+    assert rates == pytest.approx([1.0, 0.6, 1.0, 0.6])
+
+
+def test_a_run_that_ends_before_the_restart_has_one_fall(small_set: SmallSet) -> None:
+    training = small_training(
+        "best", small_set, learning_rate=1.0, final_rate_share=0.2, epochs=10, restart_after=50
+    )
+    training.step_number = 99
+    assert training.learning_rate() < 0.21
 
 
 def test_a_constant_rate_stays(small_set: SmallSet) -> None:
