@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -25,6 +26,9 @@ from digit_generator.render import (
     write_whole,
     zip_from_files,
 )
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def decoded(png: bytes) -> np.ndarray:
@@ -253,27 +257,24 @@ def test_other_svgs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.browser
-def test_svg_in_chromium() -> None:
+def test_svg_in_chromium(browser: Browser) -> None:
     """Exact at 28 and at 2,800 pixels; the outline, at 28, has the ink of the picture."""
-    from serving import chromium
 
-    with chromium() as browser:
+    def shown(svg: str, size: int) -> np.ndarray:
+        page = browser.new_page(viewport={"width": size, "height": size})
+        look = f"body {{ margin: 0 }} svg {{ display: block; width: {size}px; height: {size}px }}"
+        page.set_content(f"<style>{look}</style>{svg}")
+        with Image.open(io.BytesIO(page.screenshot())) as picture:
+            page.close()
+            return np.asarray(picture.convert("L"))
 
-        def shown(svg: str, size: int) -> np.ndarray:
-            page = browser.new_page(viewport={"width": size, "height": size})
-            look = f"body {{ margin: 0 }} svg {{ display: block; width: {size}px; height: {size}px }}"
-            page.set_content(f"<style>{look}</style>{svg}")
-            with Image.open(io.BytesIO(page.screenshot())) as picture:
-                page.close()
-                return np.asarray(picture.convert("L"))
-
-        for pixels in PlaceholderGenerator().digits([0, 4, 8], [0, 1, 2]):
-            exact = svg_from_pixels(pixels, "pixels")
-            np.testing.assert_array_equal(shown(exact, 28), pixels)
-            np.testing.assert_array_equal(shown(exact, 2800), pixels.repeat(100, axis=0).repeat(100, axis=1))
-            outline = shown(svg_from_pixels(pixels), 28).astype(float)
-            assert outline.sum() == pytest.approx(pixels.sum(), rel=0.15)
-            assert np.abs(outline - pixels).mean() < 8
+    for pixels in PlaceholderGenerator().digits([0, 4, 8], [0, 1, 2]):
+        exact = svg_from_pixels(pixels, "pixels")
+        np.testing.assert_array_equal(shown(exact, 28), pixels)
+        np.testing.assert_array_equal(shown(exact, 2800), pixels.repeat(100, axis=0).repeat(100, axis=1))
+        outline = shown(svg_from_pixels(pixels), 28).astype(float)
+        assert outline.sum() == pytest.approx(pixels.sum(), rel=0.15)
+        assert np.abs(outline - pixels).mean() < 8
 
 
 def test_a_line_is_a_picture_of_any_size() -> None:

@@ -348,8 +348,10 @@ def test_the_svg_has_ink_where_the_picture_has(
             np.array(ring.split(), float).reshape(-1, 2)
             for ring in re.findall(r"M(.*?)Z", path.replace("L", " "))
         ]
-        ink = generator.digits(digit, [seed])[0] > 127.5
-        np.testing.assert_array_equal(inside(rings), ink)
+        pixels = generator.digits(digit, [seed])[0].astype(float)
+        clear = np.abs(pixels - 127.5) > 4  # nearer to half, an outline in hundredths may pass on either side
+        assert clear.mean() > 0.95
+        np.testing.assert_array_equal(inside(rings)[clear], pixels[clear] > 127.5)
 
 
 def inside(rings: list[np.ndarray]) -> np.ndarray:
