@@ -58,7 +58,7 @@ def measured(url: str, connections: int) -> str:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", url]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS + 30).stdout
     rate = re.search(r"Requests/sec:\s+(\S+)", said)
-    half, most = (re.search(rf"{share}%\s+(\S+)", said) for share in (50, 99))
+    half, most = (re.search(rf"^\s+{share}%\s+(\S+)", said, re.MULTILINE) for share in (50, 99))
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     if not (rate and half and most):
         raise SystemExit(f"wrk said something else than expected:\n{said}")
