@@ -283,7 +283,7 @@ def _members_from_zip(data: bytes) -> dict[str, bytes]:
                 members[name] = archive.read(entry)
     except WeightsError:
         raise
-    # For a damaged archive zipfile raises many things, OverflowError and NotImplementedError among them.
+    # For a damaged archive zipfile raises many kinds of error, not its own alone.
     except Exception as error:
         raise WeightsError(f"is damaged or cut short ({_cut(repr(str(error)))}): {_COPY}") from None
     if "data.pkl" not in members:

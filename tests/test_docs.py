@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
+from scripts import ROOT, module_of_script
 
 
 @pytest.fixture(scope="module")
 def make_api() -> ModuleType:
     """docs/make_api.py, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("make_api", ROOT / "docs" / "make_api.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(ROOT))  # the script's own line, for when it is run by itself
-    return module
+    return module_of_script(ROOT / "docs" / "make_api.py")
 
 
 def test_the_reference_is_that_of_these_docstrings(make_api: ModuleType) -> None:

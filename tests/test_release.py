@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -14,23 +13,17 @@ from types import ModuleType
 
 import pytest
 from fresh import copy_files, open_folder, repository_files, run
+from scripts import ROOT, module_of_script
 
 from digit_generator import __version__
 
-ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / ".github" / "workflows" / "check.yml"
 
 
 @pytest.fixture(scope="module")
 def release() -> ModuleType:
     """tools/release.py, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("release", ROOT / "tools" / "release.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(ROOT))  # the script's own line, for when it is run by itself
-    return module
+    return module_of_script(ROOT / "tools" / "release.py")
 
 
 def test_a_changelog_that_ends_with_this_version_and_its_date_is_right(release: ModuleType) -> None:
