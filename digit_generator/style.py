@@ -29,7 +29,7 @@ from digit_generator.generate import (
     latents_from_seeds,
     pixels_from_images,
 )
-from digit_generator.shapes import SHAPES, estimated_shapes, measured_shapes
+from digit_generator.shapes import SHAPES, estimated_shapes, estimated_tails, measured_shapes
 
 SUFFIX = ".style.json"
 UNITS = {"thickness": "pixels", "slant": "radians", "width": "pixels"}
@@ -53,6 +53,7 @@ _LONGEST_STEP = 1.0  # in z, whose own length is about 10
 _RETURN = 0.2  # the share of the way back to the seed's own z, in each step, that the shapes leave free
 _DAMPING = 0.1  # of the Gauss-Newton step (Levenberg 1944), in squared spreads
 _HELD_WEIGHT = 2.0  # how much more a shape that is to stay counts than one that is to change
+_TAIL_WEIGHT = 0.2  # per pixel, of the tails: else a 1 gets its width from a speck beside it
 _CHUNK = 256  # digits steered at a time: 60 MB of working memory
 
 _Floats = npt.NDArray[np.float64]
@@ -205,27 +206,30 @@ def _walk(
 
     Damped Gauss-Newton steps of least length in z, each of which also goes a little way back to where the
     walk began, as far as that changes no shape. A shape is slope * estimate + intercept and counts in
-    spreads, [B, 3] each. The best of the places visited is returned.
+    spreads, [B, 3] each; the tails are held as well. The best of the places visited is returned.
     """
     held = np.isnan(wanted)
     scale = np.where(held, _HELD_WEIGHT, 1) / spread
+    steepness = np.column_stack([slope * scale, np.full(len(z), _TAIL_WEIGHT)])
     start = best = z
     least = np.full(len(z), np.inf)
     for step in range(steps + 1):
         images, pullback = generator.images_and_pullback(z, labels)
         estimate, gradients = estimated_shapes((images[:, 0] + 1) / 2)
+        tails, tail_gradients = estimated_tails((images[:, 0] + 1) / 2)
         shapes = estimate * slope + intercept
         if step == 0:
-            wanted = np.where(held, shapes, wanted)
-        missing = (wanted - shapes) * scale
+            wanted, tails_before = np.where(held, shapes, wanted), tails
+        missing = np.column_stack([(wanted - shapes) * scale, (tails_before - tails) * _TAIL_WEIGHT])
         error = (missing**2).sum(axis=1)
         best = np.where((error < least)[:, None], z, best)
         least = np.minimum(error, least)
         if step == steps:
             break
         # An image in [0, 1] is half as steep as one in [-1, 1].
-        jacobian = pullback(gradients / 2) * (slope * scale)[:, :, None]  # [B, 3, 100]
-        square = jacobian @ jacobian.transpose(0, 2, 1) + _DAMPING * np.eye(3)
+        gradients = np.concatenate([gradients, tail_gradients[:, None]], axis=1) / 2
+        jacobian = pullback(gradients) * steepness[:, :, None]  # [B, 4, 100]
+        square = jacobian @ jacobian.transpose(0, 2, 1) + _DAMPING * np.eye(4)
         back = _RETURN * (start - z)
         missing = missing - (jacobian @ back[:, :, None])[:, :, 0]
         move = back + (np.linalg.solve(square, missing[:, :, None]).transpose(0, 2, 1) @ jacobian)[:, 0]

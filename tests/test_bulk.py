@@ -40,9 +40,10 @@ def test_the_margin_covers_the_error_of_float32(drawn_by: DigitGenerator) -> Non
     bulk = BulkGenerator(drawn_by)
     z, labels = latents_from_seeds(range(10_000, 10_512)), np.arange(512) % 10
     exact = (drawn_by.images(z, labels).reshape(-1, 784) + 1) * 127.5
-    off = np.abs(bulk._greys(z, labels, bulk._buffers()) - exact)
+    greys, lengths = bulk._greys(z, labels, bulk._buffers())
     slope = exact * (255 - exact) / 127.5
-    assert (off <= 0.9 * bulk._margin * slope + 3e-5).all()
+    margin = bulk._margin * lengths[:, None] * bulk._lengths
+    assert (np.abs(greys - exact) <= 0.9 * margin * slope + 3e-5).all()
 
 
 @pytest.mark.parametrize("count", [0, 1, 511, 513])

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from digit_generator.shapes import MissingExtraError, estimated_shapes, measured_shapes
+from digit_generator.shapes import MissingExtraError, estimated_shapes, estimated_tails, measured_shapes
 
 
 def bar(thickness: float, lean: float = 0.0, height: float = 20) -> np.ndarray:
@@ -64,15 +64,29 @@ def test_an_empty_picture_has_no_shapes_and_spoils_no_other() -> None:
     assert shapes[[0, 2]] == pytest.approx(measured(bar(3), bar(3)), abs=0.05)
 
 
-def test_the_gradients_are_those_of_the_estimates() -> None:
+def test_a_speck_beside_a_stroke_is_a_tail_and_a_wider_stroke_is_none() -> None:
+    specked = bar(3)
+    specked[14, 21] = 255
+    tails = estimated_tails(np.stack([bar(3), bar(7), specked]) / 255)[0]
+    assert tails[:2] == pytest.approx([0, 0], abs=0.8)
+    assert tails[2] > 4
+
+
+def tails_as_a_column(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tails, gradients = estimated_tails(images)
+    return tails[:, None], gradients[:, None]
+
+
+@pytest.mark.parametrize("estimates", [estimated_shapes, tails_as_a_column])
+def test_the_gradients_are_those_of_the_estimates(estimates) -> None:
     rng = np.random.RandomState(0)
     y, x = np.mgrid[:28, :28] - 13.5
     ring = np.exp(-((np.hypot(x + 0.2 * y, y) - 7) ** 2) / 4)
     images = np.stack([0.05 + 0.9 * ring + 0.05 * rng.rand(28, 28), 0.1 + 0.8 * rng.rand(28, 28)])
     direction = rng.standard_normal(images.shape)
     step = 1e-6
-    ahead, behind = (estimated_shapes(images + sign * step * direction)[0] for sign in (1, -1))
-    gradients = estimated_shapes(images)[1]
+    ahead, behind = (estimates(images + sign * step * direction)[0] for sign in (1, -1))
+    gradients = estimates(images)[1]
     along = (gradients * direction[:, None]).sum(axis=(2, 3))
     assert along == pytest.approx((ahead - behind) / (2 * step), rel=1e-3, abs=1e-4)
 

@@ -6,6 +6,7 @@ In the order to read: `protocol` (every sample size, split, network and seed); o
 (`asked_for`, `frechet`, `kernel`, `neighbours`, `train_on_generated`, `two_sample`, `copying`, `diversity`);
 the networks that they need (`classifier`, `judges`, `ocr`, `features`); `ruler` (which measure looks at which
 images); `report` (from a file to a card); `card` (from a card to words); `publish` (the repository's card).
+Commands of their own: `greys` (what gives generated digits away) and `style` (the style controls).
 
 The only part of the package that needs PyTorch; nothing else of the package imports it.
 """

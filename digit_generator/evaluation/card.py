@@ -178,6 +178,11 @@ def readme_table(card: Card) -> str:
     return _markdown_table(head, lines)
 
 
+def figures_of(card: Card, column: str) -> dict[str, str]:
+    """The figures of the short table for one column, in words, by the measure's title."""
+    return {measure.title: measure.text(card[column]) for measure in SHORT}
+
+
 def markdown_from_card(card: Card, others: Sequence[Card] = ()) -> str:
     """The whole card; `others` are cards of other generators, for the comparison."""
     subject = card["subject"]

@@ -1,6 +1,7 @@
 """The card of the shipped weights, as the repository publishes it.
 
-docs/quality.json is what was measured; docs/quality.md and the table in README.md are made from it:
+docs/quality.json is what was measured. docs/quality.md, the table in README.md and what generator.json and
+classic.json say of the quality of their weights are made from it:
 `python -m digit_generator.evaluation.publish`. Cards of other generators lie in docs/quality/others.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from digit_generator.evaluation.card import markdown_from_card, readme_table
+from digit_generator.evaluation.card import figures_of, markdown_from_card, readme_table
 from digit_generator.evaluation.data import EvaluationError
 from digit_generator.render import write_whole
 from digit_generator.weights import digest_of_file
@@ -31,7 +32,9 @@ def main() -> None:
 
 
 def published_files(root: Path) -> dict[Path, str]:
-    """What docs/quality.md and README.md must say, by path. Raises EvaluationError if that cannot be told."""
+    """What the files made from docs/quality.json must say, by path. Raises EvaluationError if that cannot be
+    told.
+    """
     card_path, readme_path = root / "docs" / "quality.json", root / "README.md"
     if not card_path.is_file():
         raise EvaluationError(
@@ -42,10 +45,23 @@ def published_files(root: Path) -> dict[Path, str]:
     if not _BLOCK.search(readme):
         raise EvaluationError(f"{readme_path} has no <!-- quality:begin --> and <!-- quality:end -->.")
     table = readme_table(card)
-    return {
+    files = {
         root / "docs" / "quality.md": markdown_from_card(card, other_cards(root / "docs")),
         readme_path: _BLOCK.sub(lambda block: f"{block[1]}{table}\n{block[2]}", readme),
     }
+    for name, column, measured in (
+        ("generator.json", "generated", card["subject"]["sha256"]),
+        ("classic.json", "classic", card["classic_sha256"]),
+    ):
+        provenance = json.loads((root / name).read_text(encoding="utf-8"))
+        if provenance["weights_sha256"] == measured:
+            provenance["quality"] = {
+                "ruler": card["ruler"],
+                **figures_of(card, column),
+                "real digits": figures_of(card, "real"),
+            }
+            files[root / name] = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
+    return files
 
 
 def other_cards(out: Path) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from digit_generator.evaluation.__main__ import Mistake
 from digit_generator.evaluation.cache import write_json
 from digit_generator.evaluation.classifier import features_and_probabilities
 from digit_generator.evaluation.data import Digits, EvaluationError, Floats, Pixels, mnist_from_folder
@@ -68,7 +69,7 @@ def main(data_dir: Path, out: Path, weights: Path | None, images: int, strips: i
             "strips": strips_report(generator, real, strips),
         }
     except (EvaluationError, StyleError, WeightsError) as error:
-        raise click.ClickException(str(error)) from error
+        raise Mistake(str(error)) from error
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "style.json", report)
     write_whole(out / "style.md", markdown_from_report(json.loads(json.dumps(report))).encode())

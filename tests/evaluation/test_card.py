@@ -159,6 +159,8 @@ def repository(tmp_path, card, save_weights):
     shutil.copy(classic, tmp_path / "classic.pth")
     card["subject"]["sha256"] = digest_of_file(tmp_path / "generator.pth")
     card["classic_sha256"] = digest_of_file(tmp_path / "classic.pth")
+    for name, digest in (("generator", card["subject"]["sha256"]), ("classic", card["classic_sha256"])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"seed": 0, "weights_sha256": digest}))
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "quality.json").write_text(json.dumps(card))
     (tmp_path / "README.md").write_text("above\n<!-- quality:begin -->\nold\n<!-- quality:end -->\nbelow\n")
@@ -173,10 +175,18 @@ def test_publishing_writes_between_the_marks_only(repository, card):
     assert stale(repository) == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/quality.md"])
+def test_publishing_adds_the_quality_to_where_the_weights_come_from(repository, card):
+    for name, column in (("generator", "generated"), ("classic", "classic")):
+        told = json.loads((repository / f"{name}.json").read_text(encoding="utf-8"))
+        assert told["seed"] == 0
+        assert told["quality"][OWN.title] == OWN.text(card[column])
+        assert told["quality"]["real digits"][OWN.title] == OWN.text(card["real"])
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quality.md", "generator.json", "classic.json"])
 def test_a_number_changed_by_hand_is_noticed(repository, name):
     path = repository / name
-    path.write_text(path.read_text().replace("99.00", "99.90"))
+    path.write_text(path.read_text(encoding="utf-8").replace(" %", "9 %", 1), encoding="utf-8")
     assert [name.split("/")[-1] in found for found in stale(repository)] == [True]
 
 
