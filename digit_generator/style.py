@@ -52,7 +52,7 @@ _STEPS = 30
 _LONGEST_STEP = 1.0  # in z, whose own length is about 10
 _RETURN = 0.2  # the share of the way back to the seed's own z, in each step, that the shapes leave free
 _DAMPING = 0.1  # of the Gauss-Newton step (Levenberg 1944), in squared spreads
-_HELD_WEIGHT = (1.2, 2.0, 2.5)  # how much more a shape that is to stay counts than one that is to change
+_HELD_WEIGHT = (1.2, 2.0, 2.5)  # of each shape: how much more it counts when it is to stay than to change
 _TAIL_WEIGHT = 0.2  # per pixel, of the tails: else a 1 gets its width from a speck beside it
 _CHUNK = 256  # digits steered at a time: 60 MB of working memory
 
