@@ -12,7 +12,7 @@ import pytest
 
 from digit_generator import style as style_module
 from digit_generator.generate import DigitGenerator, latents_from_seeds
-from digit_generator.shapes import SHAPES, estimated_shapes
+from digit_generator.shapes import SHAPES, estimated_shapes, estimated_tails
 from digit_generator.style import (
     Style,
     StyleControls,
@@ -297,3 +297,19 @@ def test_a_number_that_falls_out_of_line_is_brought_back(shipped: DigitGenerator
         after.append(apart(evened_latents(shipped, z, labels)))
     assert np.mean(before, axis=0) == pytest.approx((0.35, 0.3), abs=0.15)
     assert (np.mean(after, axis=0) < (0.27, 0.17)).all()
+
+
+def test_a_one_is_not_made_wide_by_a_speck_beside_it(
+    shipped: DigitGenerator, controls: StyleControls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    z, labels = latents_from_seeds(range(40)), [1] * 40
+
+    def tails(places: np.ndarray) -> np.ndarray:
+        return estimated_tails((shipped.images(places, labels)[:, 0] + 1) / 2)[0]
+
+    def specked() -> float:
+        return float((tails(controls.latents(z, labels, Style(width=7.5))) - tails(z) > 2).mean())
+
+    assert specked() < 0.1
+    monkeypatch.setattr("digit_generator.style._TAIL_WEIGHT", 0)
+    assert specked() > 0.2, "else this test could not fail"
