@@ -23,7 +23,7 @@ from digit_generator.generate import (
 
 # The error before tanh is the sum of thousands of roundings; it grows with the length of what goes into the
 # last layer and with the length of the pixel's weights. Over the product of both it is measured on MEASURED
-# images, and MARGIN times the largest is allowed for; of 3.2 million other pixels none came nearer than 0.9
+# images, and MARGIN times the largest is allowed for; of 3.2 million other pixels none needed more than 0.9
 # of that. Beyond it a pixel would still have to lie within the excess of a border to come out wrong.
 MARGIN = 1.5
 MEASURED = 512

@@ -267,6 +267,21 @@ def test_a_run_that_ends_before_the_restart_has_one_fall(small_set: SmallSet) ->
     assert training.learning_rate() < 0.21
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "has"),
+    [
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": True}, True),
+        ({"avx512_f": True, "amx_bf16": False}, False),
+    ],
+)
+def test_bfloat16_is_used_where_the_processor_has_it(
+    capabilities: dict[str, bool], has: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert training_file.has_bfloat16(CPU) == has
+
+
 def test_a_constant_rate_stays(small_set: SmallSet) -> None:
     training = small_training("classic", small_set)
     training.step_number = 77
