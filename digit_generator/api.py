@@ -7,6 +7,7 @@ same address gives the same bytes while the weights stay; with `weights` in it, 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,7 @@ CORS_VARIABLE = "DIGITS_CORS"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
 _limiter = anyio.CapacityLimiter(THREADS)
+_turns = threading.BoundedSemaphore(THREADS)  # a thread keeps its turn when its visitor was told to try again
 
 Text = Annotated[
     str,
@@ -286,9 +288,19 @@ async def answered(
         seeds_of(asked)  # a mistake is one even to who has the answer
     if tag in known:
         return Response(status_code=304, headers=headers)
+    wait = TIMEOUT
+
+    def draw_in_turn() -> bytes:
+        if not _turns.acquire(timeout=wait):
+            raise TimeoutError
+        try:
+            return draw()
+        finally:
+            _turns.release()
+
     try:
-        with anyio.fail_after(TIMEOUT):
-            body = await anyio.to_thread.run_sync(draw, limiter=_limiter, abandon_on_cancel=True)
+        with anyio.fail_after(wait):
+            body = await anyio.to_thread.run_sync(draw_in_turn, limiter=_limiter, abandon_on_cancel=True)
     except TimeoutError:
         raise HTTPException(
             503, f"It took longer than {TIMEOUT} seconds: try again.", {"Retry-After": "5"}

@@ -141,6 +141,7 @@ def write_shards(
         "format": "parquet",
         "seed": seed,
         "style": asked,
+        "controls_sha256": controls.digest if asked and controls else "",
         "shard_size": shard_size,
         "parts": {part.name: told_of_part(part) for part in parts},
     }
@@ -199,7 +200,8 @@ def write_shard(job: Job, shard: Shard, bulk: BulkGenerator) -> Done:
     fresh = not _is_there(path, part)
     if fresh:
         unfinished = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
-        recipe = Recipe(job.generator.digest, digit=0, style=asked_style(job.style, job.controls))
+        asked = asked_style(job.style, job.controls)
+        recipe = Recipe.of(job.generator, digit=0, style=asked, controls=job.controls)
         try:
             with ExitStack() as stack:
                 write = open_parquet(unfinished, recipe, stack)

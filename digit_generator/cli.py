@@ -6,10 +6,12 @@ mistake is told in one sentence on stderr, with exit code 2.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,11 +29,12 @@ from digit_generator.number import (
     MAX_TEXTS,
     NumberError,
     checked_text,
+    stem_of_text,
     texts_from_pattern,
     write_number,
 )
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.recipe import Recipe, RecipeError
+from digit_generator.recipe import Recipe, RecipeError, style_suffix
 from digit_generator.render import (
     MAX_SCALE,
     AnimationFormat,
@@ -59,6 +62,7 @@ from digit_generator.style import (
 )
 from digit_generator.weights import WeightsError, digest_of_file, find_weights
 
+LABELS = "labels.jsonl"
 MAX_COUNT = 10_000
 MAX_PNG_BYTES = 100 * 10**6
 
@@ -75,6 +79,11 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except click.ClickException as error:
         click.echo(f"Error: {error.format_message()}", err=True)
+        return 2
+    except SystemExit:  # click's answer to who closes stdout, as `head` does
+        click.echo(
+            "Error: standard output was closed before the end: what is not listed was not made.", err=True
+        )
         return 2
     except OSError as error:  # files have their own sentence: this is about stdout
         click.echo(f"Error: standard output cannot be written ({error.strerror}).", err=True)
@@ -97,7 +106,7 @@ class WholeNumber(click.IntRange):
             self.fail(f"{value!r} is not a whole number from {self.min} to {self.max}.", param, ctx)
 
 
-class Measure(click.FloatRange):
+class Measure(click.types.FloatParamType):
     """A finite number such as 2.5 or -0.1."""
 
     name = "number"
@@ -115,9 +124,9 @@ class Measure(click.FloatRange):
 def style_options(command: Any) -> Any:
     """--thickness, --slant and --width, as Style takes them."""
     helps = {
-        "thickness": "Of the stroke, in pixels, about 1.8 to 3.6.",
-        "slant": "In radians, about -0.2 to 0.3; positive leans to the right.",
-        "width": "Of the digit across its slant, in pixels, about 11 to 17.",
+        "thickness": "Of the stroke, in pixels, such as 2.5.",
+        "slant": "In radians, such as 0.2; positive leans to the right.",
+        "width": "Of the digit across its slant, in pixels, such as 13, or 5 for a 1 (see `style ranges`).",
     }
     for name in reversed(SHAPES):
         command = click.option(f"--{name}", type=Measure(), help=f"{helps[name]}  [default: as drawn]")(
@@ -233,34 +242,33 @@ def generate(
         raise Mistake("--svg writes a file for each digit, for any size: leave out --sheet and --scale.")
     generator = generator_from_options(weights, placeholder=placeholder)
     if isinstance(generator, PlaceholderGenerator):
-        pixels = generator.digits(digit, range(seed, last + 1))
+        pixels, controls = generator.digits(digit, range(seed, last + 1)), None
     else:
         try:
-            pixels = styled_digits(generator, digit, range(seed, last + 1), style)
+            controls = StyleControls.load(generator) if style.asked else None
+            pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
         except StyleError as error:
             raise Mistake(f"{error}.") from None
     stem = stem_of_digit(digit, placeholder=placeholder)
-    styled = "".join(f"_{name}_{value:g}" for name, value in style.asked.items())
-    asked = style.asked or None
+    recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
     if sheet:
         try:
-            recipe = Recipe.of(generator, digit=digit, seed=seed, count=count, style=asked, scale=scale)
+            recipe = replace(recipe, count=count)
             columns = max(10, math.isqrt(count))
             picture = sheet_from_pixels(pixels, columns=columns, scale=scale, recipe=recipe.to_text())
         except ValueError as error:
             raise Mistake(f"{error}.") from None
-        write_file(out / f"{stem}_seeds_{seed}-{last}{styled}.png", picture)
+        write_file(out / f"{stem}_seeds_{seed}-{last}{style_suffix(style.asked)}.png", picture)
         return
     for number, image in enumerate(pixels, seed):
-        name = f"{stem}_seed_{number}{styled}"
+        name = f"{stem}_seed_{number}{style_suffix(style.asked)}"
         if svg:
             try:
                 write_file(out / f"{name}.svg", svg_from_pixels(image, svg).encode())
             except ImportError:
                 raise Mistake("Outlines need the library contourpy: pip install contourpy.") from None
         else:
-            recipe = Recipe.of(generator, digit=digit, seed=number, style=asked, scale=scale)
-            picture = png_from_pixels(image, scale=scale, recipe=recipe.to_text())
+            picture = png_from_pixels(image, scale=scale, recipe=replace(recipe, seed=number).to_text())
             write_file(out / f"{name}.png", picture)
 
 
@@ -346,14 +354,14 @@ def morph(
             picture = animation_from_pixels(pixels, kind, milliseconds=times, scale=scale, recipe=recipe)
     except ValueError as error:
         raise Mistake(f"{error}.") from None
-    suffix = {"strip": "png", "apng": "png"}.get(kind, kind)
-    write_file(out / f"{_stem_of_morph(path)}.{suffix}", picture)
+    ending = {"strip": "_strip.png", "apng": ".png"}.get(kind, f".{kind}")
+    write_file(out / f"{_stem_of_morph(path)}{ending}", picture)
 
 
 def _stem_of_morph(path: list[Stop]) -> str:
     digits, seeds = zip(*path, strict=True)
     if len(path) > 12:
-        return f"morph_{len(path)}_stops"
+        return f"morph_{len(path)}_stops_{hashlib.sha256(f'{path}'.encode()).hexdigest()[:8]}"
     named = f"seed_{seeds[0]}" if len(set(seeds)) == 1 else f"seeds_{'-'.join(map(str, seeds))}"
     return f"morph_{'-'.join(map(str, digits))}_{named}"
 
@@ -543,6 +551,11 @@ def recipe(file: Path) -> None:
     if not told.placeholder and told.weights_sha256 != _digest_of_our_weights():
         weights = "FILE"
         click.echo("Drawn by other weights than those here: put the name of their file for FILE.", err=True)
+    elif told.style and told.controls_sha256 != _digest_of_our_controls():
+        click.echo(
+            "Drawn by other style controls than those here: this command draws it a little differently.",
+            err=True,
+        )
     click.echo(f"again: {told.command(weights)}")
 
 
@@ -550,6 +563,13 @@ def _digest_of_our_weights() -> str:
     try:
         return digest_of_file(find_weights())
     except WeightsError:
+        return ""
+
+
+def _digest_of_our_controls() -> str:
+    try:
+        return StyleControls.load(DigitGenerator.load()).digest
+    except (StyleError, WeightsError):
         return ""
 
 
@@ -673,7 +693,10 @@ def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:
     click.echo(path)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
+@cli.command(
+    short_help="Write a number in one hand, as a picture or as labelled lines.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("text", required=False)
 @click.option("--pattern", help="Write random numbers of this form: each # is a digit, as in #####-####.")
 @click.option(
@@ -693,14 +716,7 @@ def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:
     show_default=True,
     help="The first one's hand; each further one takes the next.",
 )
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=Path("numbers"),
-    show_default=True,
-    help="The folder to write into, made if need be.",
-)
+@out_option("numbers")
 @weights_option
 @click.option(
     "--scale",
@@ -726,7 +742,7 @@ def number(
     """Write TEXT in one hand: digits, the signs . , - : / + and spaces.
 
     labels.jsonl beside the pictures says, a line for each, what it reads and where each character stands: its
-    box is left, top, right and bottom, in pixels.
+    box is left, top, right and bottom, in pixels. Lines written to the same folder later are added.
 
     \b
     Examples:
@@ -737,6 +753,7 @@ def number(
       python -m digit_generator number --pattern "#####-####" --count 20
           numbers/line_seed_0.png to numbers/line_seed_19.png: twenty account numbers in twenty hands
     """
+    labels: dict[str, str] = {}
     given = [value for value in (text, pattern, list_file) if value is not None]
     if len(given) != 1:
         raise Mistake("Give one of TEXT, --pattern and --list, such as: number 2026.")
@@ -757,30 +774,54 @@ def number(
         style = Style(thickness, slant, width)
         generator = generator_from_weights(weights, "name a file with --weights FILE")
         controls = StyleControls.load(generator) if style.asked else None
-        styled = "".join(f"_{name}_{value:g}" for name, value in style.asked.items())
-        stem = "line" if text is None else "".join(c if c not in "/: " else "_" for c in text)
-        labels = []
+        stem = "line" if text is None else stem_of_text(texts[0])
+        known = labels_from_file(out / LABELS)
         for index, written in enumerate(tqdm(texts, unit="lines", disable=len(texts) < 50)):
             line = write_number(generator, written, seed + index, style, controls)
-            name = f"{stem}_seed_{seed + index}{styled}.png"
+            name = f"{stem}_seed_{seed + index}{style_suffix(style.asked)}.png"
             try:
                 recipe = Recipe.of(
-                    generator, text=written, seed=seed + index, style=style.asked or None, scale=scale
+                    generator,
+                    text=written,
+                    seed=seed + index,
+                    style=style.asked,
+                    controls=controls,
+                    scale=scale,
                 )
                 picture = png_from_line(line.picture, scale=scale, recipe=recipe.to_text())
             except ValueError as error:
                 raise Mistake(f"{error}.") from None
             write_file(out / name, picture)
-            boxes = [[character, *(scale * edge for edge in box)] for character, *box in line.boxes]
-            labels.append(json.dumps({"file": name, "text": written, "seed": seed + index, "boxes": boxes}))
+            labels[name] = line.label(name, seed + index, scale)
     except (NumberError, StyleError) as error:
         raise Mistake(f"{error}.") from None
-    write_file(out / "labels.jsonl", "".join(f"{label}\n" for label in labels).encode())
+    finally:  # what was written before a stop is labelled too
+        if labels:
+            lines = (known | labels).values()
+            write_file(out / LABELS, "".join(f"{line}\n" for line in lines).encode())
 
 
-@cli.group()
-def style() -> None:
+def labels_from_file(path: Path) -> dict[str, str]:
+    """The lines of a labels.jsonl that is there already, by the picture that each is about."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {json.loads(line)["file"]: line for line in lines}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise Mistake(
+            f"{path} cannot be read ({error.strerror}): choose another folder with --out."
+        ) from None
+    except (ValueError, TypeError, KeyError):
+        raise Mistake(f"{path} holds no labels of this program: choose another folder with --out.") from None
+
+
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def style(context: click.Context) -> None:
     """How far --thickness, --slant and --width go, and how to learn them for weights of your own."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @style.command("ranges")
@@ -811,7 +852,7 @@ def style_ranges(weights: Path | None) -> None:
 def style_learn(weights: Path | None, samples: int) -> None:
     """Learn the style controls of these weights, and write them beside them.
 
-    Draws and measures, for two minutes; needs scikit-image: pip install "digit-generator[style]".
+    Draws and measures, for two minutes; needs scikit-image: pip install scikit-image.
     """
     generator = generator_from_weights(weights, "name a file with --weights FILE")
     assert generator.path is not None
@@ -832,7 +873,7 @@ def style_learn(weights: Path | None, samples: int) -> None:
 def texts_from_file(path: Path) -> list[str]:
     """The lines of a text file, each of which can be written; empty ones are left out."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise Mistake(f"{path} cannot be read ({error.strerror}): --list takes a text file.") from None
     except UnicodeDecodeError:

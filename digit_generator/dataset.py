@@ -60,6 +60,8 @@ class Style(Protocol):
 class Controls(Protocol):
     """What is used of style.StyleControls: it moves z, float64 [B, 100], to a drawing in the style."""
 
+    digest: str
+
     def latents(
         self, z: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], style: Any
     ) -> npt.NDArray[np.float64]: ...
@@ -120,7 +122,7 @@ def write_dataset(
 
     shares: how often each digit comes, in any unit ({7: 1, 1: 3} are a quarter sevens); None: equally often.
     seed: 0...2^32-1, of the order of the digits and of the first image's seed; each further image has the
-        next seed, so that no image comes twice, and sets of different seeds hold different ones.
+        next seed, so that no image comes twice; small sets of different seeds hardly ever share one.
     style, controls: a style.Style and the style.StyleControls that draw it; None leaves the drawn one.
     progress: called with the number of images after every few thousand.
 
@@ -139,7 +141,7 @@ def write_dataset(
     try:
         check_space(out, (count + test_count) * BYTES[format])
         unfinished.mkdir(parents=True)
-        recipe = Recipe(generator.digest, digit=0, style=asked)
+        recipe = Recipe.of(generator, digit=0, style=asked, controls=controls)
         bulk = BulkGenerator(generator)
         digests = {part.name: hashlib.sha256() for part in parts}
         with ExitStack() as stack:
@@ -156,6 +158,7 @@ def write_dataset(
             "format": format,
             "seed": seed,
             "style": asked,
+            "controls_sha256": recipe.controls_sha256,
             "parts": {
                 part.name: told_of_part(part) | {"pixels_sha256": digests[part.name].hexdigest()}
                 for part in parts
@@ -164,9 +167,10 @@ def write_dataset(
             "files": _files(unfinished, format),
         }
         (unfinished / MANIFEST).write_bytes(bytes_of_manifest(manifest))
-        if out.exists():
-            out.rmdir()
-        unfinished.rename(out.resolve())
+        place = out.resolve()  # of a link, where it leads
+        if place.exists():
+            place.rmdir()
+        unfinished.rename(place)
     except OSError as error:
         raise DatasetError(why_unwritten(out, error)) from None
     finally:
@@ -390,8 +394,9 @@ def check_folder(out: Path) -> None:
             raise DatasetError(f"{out} is not empty: name another folder, which will be made")
         if out.exists() and not out.is_dir():
             raise DatasetError(f"{out} is a file: name a folder, which will be made")
-    except OSError as error:
-        raise DatasetError(f"{out} cannot be read ({error.strerror}): choose another folder") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle, until Python 3.12
+        why = getattr(error, "strerror", "links in a circle")
+        raise DatasetError(f"{out} cannot be read ({why}): choose another folder") from None
 
 
 def check_space(out: Path, needed: int) -> None:

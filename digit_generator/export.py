@@ -35,7 +35,7 @@ def onnx_from_weights(path: str | Path | None = None) -> bytes:
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError:
-        raise ExportError("ONNX needs the package onnx: pip install 'digit-generator[onnx]'") from None
+        raise ExportError("ONNX needs the package onnx: pip install onnx") from None
 
     path = find_weights(path)
     numbers = {

@@ -7,6 +7,7 @@ their cells, and no box reaches into another; the baseline moves a little.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _SPACE = 9  # a space
 _ALONE = 3  # rows up and down that count as close
 _CELL = 40  # a sign is drawn on a square of this size, its baseline at row 30
 _BASELINE = 30
+_IN_A_NAME = str.maketrans("/: ", "_=~")  # what no name of a file should have
 _SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
 
 _Pixels = npt.NDArray[np.uint8]
@@ -57,6 +59,16 @@ class Line:
     picture: _Pixels
     text: str
     boxes: list[tuple[str, int, int, int, int]]
+
+    def label(self, file: str, seed: int, scale: int = 1) -> str:
+        """What it reads and where, as a line of JSON about its picture `file`, each pixel `scale` pixels."""
+        boxes = [[character, *(scale * edge for edge in box)] for character, *box in self.boxes]
+        return json.dumps({"file": file, "text": self.text, "seed": seed, "boxes": boxes})
+
+
+def stem_of_text(text: str) -> str:
+    """How the name of its picture begins: other texts, other names."""
+    return text.translate(_IN_A_NAME)
 
 
 def write_number(

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
@@ -22,6 +22,12 @@ class RecipeError(ValueError):
     """A recipe that cannot be followed; the message is one sentence for a person."""
 
 
+class Controls(Protocol):
+    """What is used of style.StyleControls."""
+
+    digest: str
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One picture: a digit, a sheet of them, a number, or a morph. RecipeError for anything else.
@@ -33,6 +39,7 @@ class Recipe:
     count: how many digits, with seeds one after the other; more than one make a sheet.
     frames_between, animated: of a morph; as a strip if not animated, else as an APNG.
     style: what was asked for, by the names of STYLE_NAMES, in the units of style.Style. None leaves all.
+    controls_sha256: with a style, style.StyleControls.digest; "" where it is not known.
     scale: pixels of the picture for one of the digit's.
     """
 
@@ -45,6 +52,7 @@ class Recipe:
     frames_between: int = 0
     animated: bool = False
     style: Mapping[str, float] | None = None
+    controls_sha256: str = ""
     scale: int = 1
     placeholder: bool = False
 
@@ -52,6 +60,7 @@ class Recipe:
         stops = self.stops
         checks = (
             re.fullmatch("([0-9a-f]{64})?", self.weights_sha256),
+            re.fullmatch("([0-9a-f]{64})?", self.controls_sha256),
             (self.digit is not None) + (self.text is not None) + bool(stops) == 1,
             self.digit is None or self.digit in range(10),
             0 <= self.seed <= MAX_SEED and 1 <= self.count <= _MAX_COUNT,
@@ -76,11 +85,22 @@ class Recipe:
         return json.dumps(told | ({"style": dict(self.style)} if self.style else {}))
 
     @classmethod
-    def of(cls, generator: DigitGenerator | PlaceholderGenerator, **picture: Any) -> Recipe:
-        """The recipe of a picture drawn by `generator`; `picture` are the other fields."""
+    def of(
+        cls,
+        generator: DigitGenerator | PlaceholderGenerator,
+        *,
+        style: Mapping[str, float] | None = None,
+        controls: Controls | None = None,
+        **picture: Any,
+    ) -> Recipe:
+        """The recipe of a picture drawn by `generator`, in a style by `controls`; the rest are fields."""
         if isinstance(generator, PlaceholderGenerator):
             return cls("", placeholder=True, **picture)
-        return cls(generator.digest, **picture)
+        if not style:
+            return cls(generator.digest, **picture)
+        return cls(
+            generator.digest, style=style, controls_sha256=controls.digest if controls else "", **picture
+        )
 
     @classmethod
     def from_text(cls, text: str) -> Recipe:
@@ -89,6 +109,7 @@ class Recipe:
             told: dict[str, Any] = json.loads(text)
             types = {
                 "weights_sha256": str,
+                "controls_sha256": str,
                 "text": str,
                 "animated": bool,
                 "placeholder": bool,
@@ -147,6 +168,11 @@ class Recipe:
         what |= {name: f"{value:g}" for name, value in (self.style or {}).items()}
         weights = "none, a placeholder drawn by rule" if self.placeholder else self.weights_sha256
         return what | {"weights": weights or "unknown", "scale": str(self.scale)}
+
+
+def style_suffix(style: Mapping[str, float]) -> str:
+    """What the name of a picture's file says of its style: "_thickness_3_slant_0.3", or nothing."""
+    return "".join(f"_{name}_{value:g}" for name, value in style.items())
 
 
 def _is_number(value: object) -> bool:

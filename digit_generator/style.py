@@ -9,6 +9,7 @@ in a small file beside the weights, bound to them by their SHA-256.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -34,8 +35,8 @@ from digit_generator.shapes import SHAPES, estimated_shapes, estimated_tails, me
 SUFFIX = ".style.json"
 UNITS = {"thickness": "pixels", "slant": "radians", "width": "pixels"}
 
-SAMPLES = 500
-"""Drawn of each digit to learn from; 500 put the ends of the ranges within a twentieth of the spread."""
+SAMPLES = 2000
+"""Drawn of each digit to learn from: with 500, the upper end of a 1's width is off by a pixel."""
 _FIRST_SAMPLE = 3_000_000_000  # seeds that nobody else uses for measuring
 _RANGE = (5, 95)
 """In percent of what the generator draws by itself: beyond it the controls are not believed."""
@@ -48,12 +49,13 @@ _HAND_SLANT = 0.12  # radians
 _USUAL_SPREAD = (0.65, 0.23, 2.5)  # of MNIST's digits, within one digit
 _HAND_STEPS = 8
 
+_WALK = 1  # counted up when anything changes about which z is found
 _STEPS = 30
-_LONGEST_STEP = 1.0  # in z, whose own length is about 10
-_RETURN = 0.2  # the share of the way back to the seed's own z, in each step, that the shapes leave free
-_DAMPING = 0.1  # of the Gauss-Newton step (Levenberg 1944), in squared spreads
+_LONGEST_STEP = 1.5  # in z, whose own length is about 10
+_NEARNESS = 0.005  # how much a squared unit of z counts beside a squared spread of a shape
 _HELD_WEIGHT = (1.2, 2.0, 2.5)  # of each shape: how much more it counts when it is to stay than to change
 _TAIL_WEIGHT = 0.2  # per pixel, of the tails: else a 1 gets its width from a speck beside it
+_LONGEST_TAIL = 2.5  # pixels held, of tails: nine of ten digits have less, a specked 1 has more
 _CHUNK = 256  # digits steered at a time: 60 MB of working memory
 
 _Floats = npt.NDArray[np.float64]
@@ -96,6 +98,10 @@ class StyleControls:
         if learned["weights_sha256"] != generator.digest:
             raise StyleError("the style controls were learned from other weights")
         self.learned = learned
+        self.digest = hashlib.sha256(
+            f"walk {_WALK}, {json.dumps(learned, sort_keys=True)}".encode()
+        ).hexdigest()
+        """SHA-256 of what decides which z is found for a style: what was learned, and the walk's version."""
         self._generator = generator
         self._slope, self._intercept, self._low, self._high, self._spread = table  # [10, 3] each
 
@@ -204,38 +210,47 @@ def _walk(
 ) -> _Floats:
     """The nearest z found, [B, 100], that draws the shapes `wanted` [B, 3]; nan stands for "as drawn now".
 
-    Damped Gauss-Newton steps of least length in z, each of which also goes a little way back to where the
-    walk began, as far as that changes no shape. A shape is slope * estimate + intercept and counts in
-    spreads, [B, 3] each; the tails are held as well. The best of the places visited is returned.
+    A shape is slope * estimate + intercept and counts in spreads, [B, 3] each; the tails are held as well,
+    but not those of specks where a width is asked for. What is made small is the sum of the squares of what
+    is missing, and of the way from the start times _NEARNESS. Each step is the Gauss-Newton step for that,
+    cut to the longest that is trusted (Levenberg 1944); one that does not make it smaller is not taken, and
+    only half as long a one is trusted from there. So the walk contracts: differences of rounding do not grow.
     """
     held = np.isnan(wanted)
     scale = np.where(held, _HELD_WEIGHT, 1) / spread
     steepness = np.column_stack([slope * scale, np.full(len(z), _TAIL_WEIGHT)])
-    start = best = z
-    least = np.full(len(z), np.inf)
+    start, here, tried = z, z, z
+    least, trusted = np.full(len(z), np.inf), np.full((len(z), 1), _LONGEST_STEP)
+    jacobian, missing = np.zeros((len(z), 4, z.shape[1])), np.zeros((len(z), 4))
     for step in range(steps + 1):
-        images, pullback = generator.images_and_pullback(z, labels)
+        images, pullback = generator.images_and_pullback(tried, labels)
         estimate, gradients = estimated_shapes((images[:, 0] + 1) / 2)
         tails, tail_gradients = estimated_tails((images[:, 0] + 1) / 2)
         shapes = estimate * slope + intercept
         if step == 0:
-            wanted, tails_before = np.where(held, shapes, wanted), tails
-        missing = np.column_stack([(wanted - shapes) * scale, (tails_before - tails) * _TAIL_WEIGHT])
-        error = (missing**2).sum(axis=1)
-        best = np.where((error < least)[:, None], z, best)
-        least = np.minimum(error, least)
+            wanted = np.where(held, shapes, wanted)
+            tails_wanted = np.where(held[:, SHAPES.index("width")], tails, np.minimum(tails, _LONGEST_TAIL))
+        missing_there = np.column_stack([(wanted - shapes) * scale, (tails_wanted - tails) * _TAIL_WEIGHT])
+        cost = (missing_there**2).sum(axis=1) + _NEARNESS * ((tried - start) ** 2).sum(axis=1)
+        better = cost < least
+        least = np.where(better, cost, least)
+        tried_step = np.sqrt(((tried - here) ** 2).sum(axis=1, keepdims=True))
+        trusted = np.where(better[:, None], np.minimum(2 * trusted, _LONGEST_STEP), tried_step / 2)
+        here = np.where(better[:, None], tried, here)
         if step == steps:
             break
         # An image in [0, 1] is half as steep as one in [-1, 1].
         gradients = np.concatenate([gradients, tail_gradients[:, None]], axis=1) / 2
-        jacobian = pullback(gradients) * steepness[:, :, None]  # [B, 4, 100]
-        square = jacobian @ jacobian.transpose(0, 2, 1) + _DAMPING * np.eye(4)
-        back = _RETURN * (start - z)
-        missing = missing - (jacobian @ back[:, :, None])[:, :, 0]
-        move = back + (np.linalg.solve(square, missing[:, :, None]).transpose(0, 2, 1) @ jacobian)[:, 0]
+        there = pullback(gradients) * steepness[:, :, None]
+        jacobian = np.where(better[:, None, None], there, jacobian)  # [B, 4, 100]
+        missing = np.where(better[:, None], missing_there, missing)
+        back = start - here
+        square = jacobian @ jacobian.transpose(0, 2, 1) + _NEARNESS * np.eye(4)
+        left = missing - (jacobian @ back[:, :, None])[:, :, 0]
+        move = back + (np.linalg.solve(square, left[:, :, None]).transpose(0, 2, 1) @ jacobian)[:, 0]
         length = np.sqrt((move**2).sum(axis=1, keepdims=True))
-        z = z + move * (_LONGEST_STEP / np.maximum(length, _LONGEST_STEP))
-    return best
+        tried = here + move * np.minimum(1, trusted / np.maximum(length, 1e-12))
+    return here
 
 
 def styled_digits(
@@ -402,4 +417,7 @@ def _within(low: float, value: float, high: float) -> bool:
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False

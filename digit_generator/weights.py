@@ -80,7 +80,7 @@ def find_weights(path: str | Path | None = None) -> Path:
     missing = f"{path} does not exist"
     if path is None:
         missing = f"{FILE_NAME} is neither in {package.parent} nor in {package}"
-    raise WeightsError(f"{missing}: expected the trained weights, 2 to 5 MB; {_TRAIN}")
+    raise WeightsError(f"{missing}: expected the trained weights, 2 to 7 MB; {_TRAIN}")
 
 
 def bytes_from_file(path: str | Path) -> bytes:
@@ -94,7 +94,7 @@ def bytes_from_file(path: str | Path) -> bytes:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_FILE_BYTES:
-        raise WeightsError(f"{path} is larger than 64 MB: expected the generator's weights alone, 2 to 6 MB")
+        raise WeightsError(f"{path} is larger than 64 MB: expected the generator's weights alone, 2 to 7 MB")
     return data
 
 

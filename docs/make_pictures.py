@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and need not be installed
 
-from digit_generator.evaluation.data import mnist_from_folder  # noqa: E402
+from digit_generator.evaluation.data import EvaluationError, mnist_from_folder  # noqa: E402
 from digit_generator.generate import DigitGenerator  # noqa: E402
 from digit_generator.morph import frame_times, morph  # noqa: E402
 from digit_generator.number import write_number  # noqa: E402
@@ -41,7 +41,10 @@ def main() -> None:
     options = parser.parse_args()
 
     generator = DigitGenerator.load()
-    training_set = mnist_from_folder(options.data_dir, "train")
+    try:
+        training_set = mnist_from_folder(options.data_dir, "train")
+    except EvaluationError as error:
+        parser.error(str(error))
     real = {digit: training_set.pixels[training_set.labels == digit][:5] for digit in DIGITS}
 
     rows = [[*generator.digits(list(DIGITS), [seed] * 10)] for seed in range(5)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import tempfile
 import threading
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import streamlit as st
 from digit_generator.dataset import DatasetError, write_dataset
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.recipe import STYLE_NAMES
+from digit_generator.render import zip_from_files
 from digit_generator.style import Style, StyleControls, StyleError
 from screens import styles
 from screens.shared import (
@@ -62,13 +61,14 @@ def recipe_from_address(address: Address) -> dict[str, Any]:
         "count": address.whole("count", 1, MAX_COUNT, START["count"]),
         "seed": address.whole("seed", 0, MAX_SEED, START["seed"]),
         "digits": [
-            int(digit)
-            for digit in sorted({*address.text("digits", 10, "0123456789")})
-            if digit in "0123456789"
+            int(digit) for digit in sorted({*address.text("digits", 10, "0123456789")} & {*"0123456789"})
         ],
         "format": address.text("format", 7, "idx"),
         **{name: address.decimal(name) for name in STYLE_NAMES},
     }
+    if not recipe["digits"]:
+        address.refuse("digits", "one or more of 0 to 9, such as 147")
+        recipe["digits"] = [*range(10)]
     if recipe["format"] not in FORMATS:
         address.refuse("format", ", ".join(FORMATS))
         recipe["format"] = "idx"
@@ -160,13 +160,10 @@ def zip_of_set(
             controls=controls if order["style"] else None,
             progress=progress,
         )
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:  # stored: what is in it is compressed already
-            for path in sorted(out.rglob("*")):
-                if path.is_file():
-                    archive.write(path, path.relative_to(out).as_posix())
+        paths = sorted(path for path in out.rglob("*") if path.is_file())
+        archive = zip_from_files({path.relative_to(out).as_posix(): path.read_bytes() for path in paths})
     name = f"digits_{count}_{order['format']}_seed_{order['seed']}.zip"
-    return {"zip": buffer.getvalue(), "name": name, "manifest": manifest, "order": dict(order)}
+    return {"zip": archive, "name": name, "manifest": manifest, "order": dict(order)}
 
 
 def show_made() -> None:

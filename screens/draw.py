@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import streamlit as st
 
 from digit_generator.generate import MAX_SEED
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.recipe import STYLE_NAMES, Recipe
+from digit_generator.recipe import STYLE_NAMES, Recipe, style_suffix
 from digit_generator.render import png_from_pixels, stem_of_digit, zip_from_files
 from screens.shared import (
     NAME,
@@ -113,20 +113,21 @@ class Drawing:
 
 def draw(generator: Generator, digit: int, seeds: Sequence[int], style: Mapping[str, float]) -> list[Drawing]:
     placeholder = isinstance(generator, PlaceholderGenerator)
+    controls = None
+    if style:
+        from screens import styles
+
+        controls, _ = styles.controls_or_problem(generator)
+    recipe = Recipe.of(generator, digit=digit, style=style, controls=controls)
     return [
         Drawing(
-            png=png_from_pixels(pixels, recipe=recipe_text(generator, digit, seed, style)),
+            png=png_from_pixels(pixels, recipe=replace(recipe, seed=seed).to_text()),
             caption=f"placeholder<br>seed {seed}" if placeholder else f"seed {seed}",
             description=f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}",
-            file_name=f"{file_stem(generator, digit)}_seed_{seed}.png",
+            file_name=f"{file_stem(generator, digit)}_seed_{seed}{style_suffix(style)}.png",
         )
         for seed, pixels in zip(seeds, drawn_pixels(generator, digit, seeds, style), strict=True)
     ]
-
-
-def recipe_text(generator: Generator, digit: int, seed: int, style: Mapping[str, float]) -> str:
-    """What goes into the PNG, as the command line writes it."""
-    return Recipe.of(generator, digit=digit, seed=seed, style=dict(style) or None).to_text()
 
 
 def drawn_pixels(
@@ -137,7 +138,9 @@ def drawn_pixels(
         return generator.digits(digit, seeds)
     from screens import styles
 
-    return styles.styled_pixels(generator.digest, digit, tuple(seeds), tuple(style.items()), generator)
+    return styles.styled_pixels(
+        styles.digests(generator), digit, tuple(seeds), tuple(style.items()), generator
+    )
 
 
 def file_stem(generator: Generator, digit: int) -> str:

@@ -145,8 +145,7 @@ def film_strip(sheets: list[tuple[str, int]]) -> dict[int, npt.NDArray[np.uint8]
 
 
 def digits_from_sheet(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The generated digits of a sheet of `mnist_gan_training.py`: cells of 30 under a margin of "
-    "14, all doubled."""
+    """The generated digits of a sheet of the training: cells of 30 under a margin of 14, all doubled."""
     cells = sheet[28 : 28 + 600 : 2, 0:600:2].reshape(10, 30, 10, 30).swapaxes(1, 2)
     return cells[:, :, :28, :28].copy()
 

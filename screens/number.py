@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import streamlit as st
@@ -13,10 +12,11 @@ from digit_generator.number import (
     Line,
     NumberError,
     checked_text,
+    stem_of_text,
     texts_from_pattern,
     write_number,
 )
-from digit_generator.recipe import STYLE_NAMES, Recipe
+from digit_generator.recipe import STYLE_NAMES, Recipe, style_suffix
 from digit_generator.render import png_from_line, zip_from_files
 from digit_generator.style import Style, StyleError
 from screens import styles
@@ -90,17 +90,17 @@ def take_typed_seed() -> None:
 
 
 def show_line(generator: DigitGenerator, text: str, seed: int, style: Style) -> Line | None:
-    """The line, enlarged and at its own size, with what to take away; or a sentence that says "
-    "what is wrong."""
+    """The line, enlarged and at its own size, with what to take away; or a sentence of what is wrong."""
     if not text.strip():
         st.info("Type a number above, such as 2026 or 3.14.", icon=":material/edit:")
         return None
     try:
-        line = written(generator.digest, text, seed, tuple(style.asked.items()), generator)
+        line = written(styles.digests(generator), text, seed, tuple(style.asked.items()), generator)
     except (NumberError, StyleError) as error:
         st.warning(literal(sentence(error)), icon=":material/edit:")
         return None
-    recipe = Recipe.of(generator, text=text, seed=seed, style=style.asked or None)
+    controls, _ = styles.controls_or_problem(generator)
+    recipe = Recipe.of(generator, text=text, seed=seed, style=style.asked, controls=controls)
     png = png_from_line(line.picture, recipe=recipe.to_text())
     source = source_from_png(png)
     height, width = line.picture.shape
@@ -111,7 +111,8 @@ def show_line(generator: DigitGenerator, text: str, seed: int, style: Style) -> 
     )
     st.caption(f"In the hand of seed {seed}: enlarged, and at its original size of {width}×{height} pixels.")
     with st.container(key="number_downloads", horizontal=True):
-        stem = stem_of_line(line, seed, style)
+        # As the command line names it.
+        stem = f"{stem_of_text(line.text)}_seed_{seed}{style_suffix(style.asked)}"
         st.download_button(
             "Download PNG",
             png,
@@ -123,7 +124,7 @@ def show_line(generator: DigitGenerator, text: str, seed: int, style: Style) -> 
         )
         st.download_button(
             "Download boxes",
-            label_of_line(line, seed, f"{stem}.png"),
+            line.label(f"{stem}.png", seed) + "\n",
             f"{stem}.jsonl",
             "application/jsonl",
             key="number_boxes",
@@ -137,23 +138,16 @@ def show_line(generator: DigitGenerator, text: str, seed: int, style: Style) -> 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def written(
-    digest: str, text: str, seed: int, style: tuple[tuple[str, float], ...], _generator: DigitGenerator
+    digests: tuple[str, str],
+    text: str,
+    seed: int,
+    style: tuple[tuple[str, float], ...],
+    _generator: DigitGenerator,
 ) -> Line:
     """The line, found once for all who ask for the same."""
     checked_text(text)
     controls, _ = styles.controls_or_problem(_generator)
     return write_number(_generator, text, seed, Style(**dict(style)), controls)
-
-
-def stem_of_line(line: Line, seed: int, style: Style) -> str:
-    """How the names of its files begin: as the command line names them."""
-    name = "".join("_" if character in "/: " else character for character in line.text)
-    return f"{name}_seed_{seed}" + "".join(f"_{name}_{value:g}" for name, value in style.asked.items())
-
-
-def label_of_line(line: Line, seed: int, file: str) -> str:
-    """A line of labels.jsonl, as the command line writes it."""
-    return json.dumps({"file": file, "text": line.text, "seed": seed, "boxes": line.boxes}) + "\n"
 
 
 def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
@@ -174,10 +168,15 @@ def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
     except NumberError as error:
         st.warning(literal(sentence(error)), icon=":material/edit:")
         return
-    made = st.session_state.get("number.made")
+    asked = pattern, count, seed, style
     if pressed:
-        made = st.session_state["number.made"] = zip_of_lines(generator, texts, seed, style)
-    if made:
+        try:
+            st.session_state["number.made"] = asked, zip_of_lines(generator, texts, seed, style)
+        except StyleError as error:
+            st.warning(literal(sentence(error)), icon=":material/edit:")
+            return
+    of, made = st.session_state.get("number.made", (None, None))
+    if made and of == asked:
         archive, name, words = made
         st.download_button(
             f"Download {words}",
@@ -188,9 +187,10 @@ def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
             on_click="ignore",
             icon=":material/folder_zip:",
         )
+    options = "".join(f" --{name}={value!r}" for name, value in style.asked.items())
     st.caption(
         f"At most {MAX_LINES} here. As many as you like on your machine: "
-        f'`python -m digit_generator number --pattern "{pattern}" --count 10000 --seed {seed}`'
+        f'`python -m digit_generator number --pattern "{pattern}" --count 10000 --seed {seed}{options}`'
     )
 
 
@@ -204,9 +204,10 @@ def zip_of_lines(
     bar = st.progress(0.0, "Writing ...")
     for index, text in enumerate(texts):
         line = write_number(generator, text, seed + index, style, controls)
-        name = f"line_seed_{seed + index}.png"
-        files[name] = png_from_line(line.picture)
-        labels.append(label_of_line(line, seed + index, name))
+        name = f"line_seed_{seed + index}{style_suffix(style.asked)}.png"
+        recipe = Recipe.of(generator, text=text, seed=seed + index, style=style.asked, controls=controls)
+        files[name] = png_from_line(line.picture, recipe=recipe.to_text())
+        labels.append(line.label(name, seed + index) + "\n")
         bar.progress((index + 1) / len(texts), f"Writing {index + 1} of {len(texts)}")
     bar.empty()
     files["labels.jsonl"] = "".join(labels).encode()

@@ -70,7 +70,7 @@ def trained_generator_or_stop() -> DigitGenerator:
 
 
 WAY_OUT = (
-    "Expected: a trained `generator.pth`, 2 to 5 MB, in the same folder as `app.py`. "
+    "Expected: a trained `generator.pth`, 2 to 7 MB, in the same folder as `app.py`. "
     "`git checkout generator.pth` brings back the repository's own; then reload this page."
 )
 
@@ -120,8 +120,7 @@ def image_from_pixels(pixels: npt.NDArray[np.uint8], kind: str, description: str
 
 
 class Address:
-    """What the address of the page asks for. What cannot be meant stays as by default and is "
-    "told in `faults`."""
+    """What the address of the page asks for. What cannot be meant stays as by default; `faults` tells it."""
 
     def __init__(self) -> None:
         self.asked = st.query_params.to_dict()

@@ -42,6 +42,12 @@ def _load(digest: str, versions: list[tuple[int, int] | None], _generator: Digit
     return StyleControls.load(_generator)
 
 
+def digests(generator: Generator) -> tuple[str, str]:
+    """What, beside digit, seed and style, decides the pixels: weights, and controls if there are some."""
+    controls, _ = controls_or_problem(generator)
+    return generator.digest, controls.digest if controls else ""
+
+
 def wanted_style(page: str, asked: Mapping[str, Any], controls: StyleControls) -> dict[str, float]:
     """What is set on this page, by name: by a slider, by the address that opened it, or nothing."""
     names = st.session_state.get(f"{page}.style", _asked_names(asked))
@@ -93,7 +99,7 @@ def nearest_style(
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def styled_pixels(
-    digest: str,
+    digests: tuple[str, str],
     digit: int,
     seeds: tuple[int, ...],
     style: tuple[tuple[str, float], ...],
@@ -120,9 +126,9 @@ def _first(name: str, asked: Mapping[str, Any], controls: StyleControls) -> floa
 
 
 def _limits(name: str, controls: StyleControls) -> tuple[float, float]:
-    """How far any digit goes, in whole steps."""
+    """How far any digit goes, in whole steps, none of them beyond."""
     every = [controls.ranges(digit)[name] for digit in range(10)]
     step = STEPS[name]
-    low = math.floor(min(low for low, _ in every) / step) * step
-    high = math.ceil(max(high for _, high in every) / step) * step
+    low = math.ceil(min(low for low, _ in every) / step) * step
+    high = math.floor(max(high for _, high in every) / step) * step
     return round(low, 2), round(high, 2)

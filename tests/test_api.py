@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -211,6 +212,28 @@ def test_who_would_wait_too_long_is_told_to_come_again(
 def test_at_most_two_draw_at_a_time() -> None:
     assert api._limiter.total_tokens == api.THREADS
     assert isinstance(api._limiter, anyio.CapacityLimiter)
+
+
+def test_nor_do_more_where_visitors_were_told_to_come_again(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, drawing, most = threading.Lock(), 0, 0
+
+    def draw(*_: object, **__: object) -> bytes:
+        nonlocal drawing, most
+        with lock:
+            drawing += 1
+            most = max(most, drawing)
+        time.sleep(0.4)
+        with lock:
+            drawing -= 1
+        return b""
+
+    monkeypatch.setattr(api, "TIMEOUT", 0.1)
+    monkeypatch.setattr(api, "png_from_pixels", draw)
+    codes = {client.get(f"/digits/7.png?seed={seed}").status_code for seed in range(6)}
+    assert codes == {503}
+    assert most <= api.THREADS
 
 
 # Pages of other origins

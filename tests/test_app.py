@@ -168,7 +168,7 @@ def test_a_missing_model_gives_marked_placeholders_and_the_way_out(place: Path) 
     for word in (
         "placeholders",
         "`generator.pth`",
-        "2 to 5 MB",
+        "2 to 7 MB",
         "`app.py`",
         "mnist_gan_training.py",
         "git checkout",

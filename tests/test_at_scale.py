@@ -116,6 +116,8 @@ def test_a_style_is_drawn_as_by_one_process(
             return {"slant": 0.25}
 
     class Controls:
+        digest = "1" * 64
+
         def latents(self, z: np.ndarray, labels: np.ndarray, style: Any) -> np.ndarray:
             return z + style.asked["slant"] * labels[:, None]
 

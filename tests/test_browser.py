@@ -339,7 +339,7 @@ def test_a_missing_model_is_said_everywhere(
     for words in (
         "These digits are placeholders",
         "generator.pth",
-        "2 to 5 MB",
+        "2 to 7 MB",
         "python mnist_gan_training.py",
     ):
         expect(banner).to_contain_text(words)

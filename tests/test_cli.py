@@ -251,12 +251,12 @@ def test_a_style_out_of_reach_is_one_sentence(capsys: pytest.CaptureFixture[str]
 
 def test_a_number_and_its_boxes(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["number", "1/2 -3", "--seed", "4", "--scale", "2", "--out", "."]) == 0
-    assert capsys.readouterr().out.splitlines() == ["1_2_-3_seed_4.png", "labels.jsonl"]
+    assert capsys.readouterr().out.splitlines() == ["1_2~-3_seed_4.png", "labels.jsonl"]
     line = write_number(DigitGenerator.load(), "1/2 -3", 4)
-    picture = pixels_of(Path("1_2_-3_seed_4.png"))
+    picture = pixels_of(Path("1_2~-3_seed_4.png"))
     np.testing.assert_array_equal(picture[::2, ::2], line.picture)
     (label,) = [json.loads(row) for row in Path("labels.jsonl").read_text().splitlines()]
-    assert (label["file"], label["text"], label["seed"]) == ("1_2_-3_seed_4.png", "1/2 -3", 4)
+    assert (label["file"], label["text"], label["seed"]) == ("1_2~-3_seed_4.png", "1/2 -3", 4)
     assert label["boxes"] == [[name, *(2 * edge for edge in box)] for name, *box in line.boxes]
 
 
@@ -349,7 +349,7 @@ def test_style_learn_without_its_extra_is_one_sentence(
     monkeypatch.setitem(sys.modules, "skimage.morphology", None)
     assert cli.run(["style", "learn", "--weights", str(weights_file)]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        'Error: measuring strokes needs scikit-image: pip install "digit-generator[style]".'
+        "Error: measuring strokes needs scikit-image: pip install scikit-image."
     )
 
 
@@ -461,3 +461,69 @@ def test_one_blas_thread_is_chosen_before_numpy() -> None:
             check=True,
         )
         assert result.stdout.splitlines()[-1] == expected
+
+
+def test_labels_of_numbers_written_to_the_same_folder_are_added() -> None:
+    for text in ("2026", "1/2", "1:2", "2026"):
+        assert cli.run(["number", text, "--out", "n"]) == 0
+    labels = [json.loads(row) for row in Path("n/labels.jsonl").read_text().splitlines()]
+    assert [label["text"] for label in labels] == ["2026", "1/2", "1:2"]
+    assert sorted(label["file"] for label in labels) == sorted(path.name for path in Path("n").glob("*.png"))
+
+
+def test_labels_of_another_program_are_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("labels.jsonl").write_text("mine")
+    assert cli.run(["number", "7", "--out", "."]) == 2
+    assert capsys.readouterr().err == (
+        "Error: labels.jsonl holds no labels of this program: choose another folder with --out.\n"
+    )
+    assert [path.name for path in Path().iterdir()] == ["labels.jsonl"]
+
+
+def test_numbers_written_before_ctrl_c_have_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(generator: DigitGenerator, text: str, seed: int, *more: object) -> object:
+        if seed == 2:
+            raise KeyboardInterrupt
+        return write_number(generator, text, seed)
+
+    monkeypatch.setattr(cli, "write_number", write)
+    assert cli.run(["number", "7", "--count", "5"]) == 130
+    labels = [json.loads(row) for row in Path("numbers/labels.jsonl").read_text().splitlines()]
+    assert [label["file"] for label in labels] == ["7_seed_0.png", "7_seed_1.png"]
+
+
+def test_a_list_may_begin_with_a_byte_order_mark() -> None:
+    Path("list.txt").write_bytes("\ufeff12\n".encode())
+    assert cli.run(["number", "--list", "list.txt"]) == 0
+
+
+def test_a_closed_pipe_is_told() -> None:
+    words = [sys.executable, "-m", "digit_generator", "generate", "7", "--count", "300"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+    assert process.returncode == 2
+    assert told == "Error: standard output was closed before the end: what is not listed was not made.\n"
+
+
+def test_style_alone_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["style"]) == 0
+    assert "learn" in capsys.readouterr().out
+
+
+def test_the_help_has_no_empty_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["generate", "--help"]) == 0
+    assert "None" not in capsys.readouterr().out
+
+
+def test_a_picture_by_other_style_controls_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.run(["generate", "7", "--count", "1", "--thickness", "3"]) == 0
+    path = capsys.readouterr().out.strip()
+    assert cli.run(["recipe", path]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("digit_generator.style._WALK", 0)
+    assert cli.run(["recipe", path]) == 0
+    assert capsys.readouterr().err.startswith("Drawn by other style controls than those here")

@@ -268,6 +268,8 @@ def test_a_style_moves_z_and_is_told(generator: DigitGenerator, tmp_path: Path) 
             return {"slant": 0.25}
 
     class Controls:
+        digest = "1" * 64
+
         def latents(self, z: np.ndarray, labels: np.ndarray, style: Any) -> np.ndarray:
             return z + style.asked["slant"] * labels[:, None]
 
@@ -275,6 +277,7 @@ def test_a_style_moves_z_and_is_told(generator: DigitGenerator, tmp_path: Path) 
         tmp_path / "set", generator, 20, format="png", style=Style(), controls=Controls()
     )
     assert manifest["style"] == {"slant": 0.25}
+    assert manifest["controls_sha256"] == "1" * 64
     (part,) = plan(20)
     z = latents_from_seeds(part.seeds.tolist()) + 0.25 * part.labels[:, None]
     expected = pixels_from_images(generator.images(z, part.labels))
@@ -372,3 +375,16 @@ def test_a_missing_library_is_named(
     with pytest.raises(DatasetError, match="needs the library pyarrow: pip install pyarrow"):
         write_dataset(tmp_path / "set", generator, 1, format="parquet")
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_link_to_an_empty_folder_is_filled(generator: DigitGenerator, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    write_dataset(tmp_path / "link", generator, 20)
+    assert (tmp_path / "empty" / "manifest.json").is_file()
+
+
+def test_links_in_a_circle_are_told(generator: DigitGenerator, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DatasetError, match="loop"):
+        write_dataset(tmp_path / "loop" / "set", generator, 20)

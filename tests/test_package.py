@@ -70,7 +70,7 @@ def test_the_wheel_holds_the_package_the_weights_and_the_word_that_it_is_typed(
         names = {name for name in archive.namelist() if "dist-info" not in name}
         assert archive.read("digit_generator/generator.pth") == (ROOT / "generator.pth").read_bytes()
     package = {path.as_posix() for path in repository_files() if path.parts[0] == "digit_generator"}
-    beside = {path.name for pattern in ("generator.*", "style.*") for path in ROOT.glob(pattern)}
+    beside = {path.name for path in ROOT.glob("generator.*")}
     assert names == package | {f"digit_generator/{name}" for name in beside}
     assert {"digit_generator/py.typed", "digit_generator/generator.json"} <= names
 

@@ -237,9 +237,9 @@ def test_a_morph_is_written_and_listed(shell: Callable[..., tuple[int, str, str]
     for words, name, size in (
         ("morph 3 8", "morph_3-8_seed_0.gif", (224, 224)),
         ("morph 3 8:5 --format webp --scale 1", "morph_3-8_seeds_0-5.webp", (28, 28)),
-        ("morph 3 8 --format strip --frames 4 --scale 1", "morph_3-8_seed_0.png", (28 * 6 + 10, 28)),
-        ("morph 3 8 1 --format strip --frames 4 --scale 1", "morph_3-8-1_seed_0.png", (148, 88)),
-        (f"morph {'3 8 ' * 7} --frames 0 --scale 1", "morph_14_stops.gif", (28, 28)),
+        ("morph 3 8 --format strip --frames 4 --scale 1", "morph_3-8_seed_0_strip.png", (28 * 6 + 10, 28)),
+        ("morph 3 8 1 --format strip --frames 4 --scale 1", "morph_3-8-1_seed_0_strip.png", (148, 88)),
+        (f"morph {'3 8 ' * 7} --frames 0 --scale 1", "morph_14_stops_e19794cc.gif", (28, 28)),
     ):
         code, out, _ = shell(*words.split(), "--out", "m")
         assert (code, out) == (0, f"m/{name}\n")

@@ -19,6 +19,8 @@ from streamlit.testing.v1 import AppTest
 
 from digit_generator import DigitGenerator, weights
 from digit_generator.number import write_number
+from digit_generator.recipe import Recipe
+from digit_generator.render import recipe_text_from_png
 from digit_generator.style import StyleControls, bytes_from_controls
 from screens.game import pixels_of_tile, tiles_of_round
 from screens.learn import card_rows, digits_from_sheet
@@ -289,3 +291,29 @@ def test_what_pages_import_is_not_imported_for_the_first() -> None:
     ).stdout
     for name in ("number", "morph", "dataset", "style", "shapes", "bulk", "cli"):
         assert f"digit_generator.{name}'" not in printed
+
+
+def test_numbers_in_a_style_at_the_end_of_a_slider_are_written_with_their_recipes(
+    ours: DigitGenerator, controls: StyleControls
+) -> None:
+    page = visit("number", text="12", thickness="1")
+    page.session_state["number_many"] = page.session_state["number_choices"] = True
+    page.run()
+    assert page.slider(key="number.thickness").value == 1.5, "as far as any digit goes"
+    checked(page.button(key="number_write").click().run())
+    _, (archive, _, _) = page.session_state["number.made"]
+    with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
+        name = next(name for name in zipped.namelist() if name.endswith(".png"))
+        told = Recipe.from_text(recipe_text_from_png(zipped.read(name)) or "")
+    assert (name, told.style) == ("line_seed_0_thickness_1.5.png", {"thickness": 1.5})
+    assert told.controls_sha256 == controls.digest
+    assert "--thickness=1.5" in texts(page)
+    assert "Download 20 numbers" in str(page.get("download_button"))
+    page.slider(key="number.count").set_value(5).run()
+    assert "Download 20 numbers" not in str(page.get("download_button"))
+
+
+def test_digits_that_are_none_are_told(ours: DigitGenerator) -> None:
+    assert "digits=abc, and digits is one or more of 0 to 9, such as 147" in texts(
+        visit("dataset", digits="abc")
+    )

@@ -148,5 +148,5 @@ def _published_bytes(folder: Path, name: str) -> bytes:
             return content
     raise EvaluationError(
         f"{folder} holds no {name} or {name}.gz; give MNIST's folder with --data-dir "
-        "(python mnist_gan_training.py downloads it)."
+        "(python mnist_gan_training.py --download fetches it)."
     )

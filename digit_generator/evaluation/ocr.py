@@ -86,7 +86,9 @@ def _recogniser() -> tuple[onnxruntime.InferenceSession, NDArray[np.intp]]:
     """The recogniser, and where blank and the digits 0 to 9 stand in its vocabulary."""
     package = find_spec("rapidocr")
     if package is None or not package.submodule_search_locations:
-        raise EvaluationError('The OCR judge needs rapidocr 3.10.0; pip install "digit-generator[eval]".')
+        raise EvaluationError(
+            "The OCR judge needs rapidocr 3.10.0: pip install rapidocr==3.10.0 onnxruntime."
+        )
     path = Path(package.submodule_search_locations[0]) / MODEL
     if not path.is_file() or sha256(path.read_bytes()).hexdigest() != MODEL_SHA256:
         raise EvaluationError(f"{path} is not that of rapidocr 3.10.0; pip install rapidocr==3.10.0.")

@@ -38,7 +38,8 @@ def published_files(root: Path) -> dict[Path, str]:
     card_path, readme_path = root / "docs" / "quality.json", root / "README.md"
     if not card_path.is_file():
         raise EvaluationError(
-            f"{card_path} is missing; measure: python -m digit_generator.evaluation --out docs"
+            f"{card_path} is missing: measure with "
+            "python -m digit_generator.evaluation --data-dir mnist --out docs"
         )
     card = json.loads(card_path.read_text())
     readme = readme_path.read_text()
