@@ -140,15 +140,19 @@ def load_mnist(data_dir: Path) -> tuple[Tensor, Tensor]:
     When `data_dir` lacks one of its files, MNIST is downloaded into it. Raises TrainingError when a file is
     not MNIST's, or cannot be had.
     """
-    paths = {name: path_of_idx(data_dir, name) for name in DATA_SHA256}
-    if not (paths[TRAIN_IMAGES].exists() and paths[TRAIN_LABELS].exists()):
-        for name, path in paths.items():
-            if not path.exists():
-                download(name, path)
-    pixels, labels = (
-        array_from_idx(checked_bytes(paths[name], name)) for name in (TRAIN_IMAGES, TRAIN_LABELS)
-    )
+    names = TRAIN_IMAGES, TRAIN_LABELS
+    if not all(path_of_idx(data_dir, name).exists() for name in names):
+        download_mnist(data_dir)
+    pixels, labels = (array_from_idx(checked_bytes(path_of_idx(data_dir, name), name)) for name in names)
     return torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64))
+
+
+def download_mnist(data_dir: Path) -> None:
+    """Fetch those of MNIST's four files that `data_dir` lacks. Raises TrainingError if one cannot be had."""
+    for name in DATA_SHA256:
+        path = path_of_idx(data_dir, name)
+        if not path.exists():
+            download(name, path)
 
 
 def path_of_idx(data_dir: Path, name: str) -> Path:
@@ -677,6 +681,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """From settings to generator.pth."""
+    if options.download:
+        download_mnist(options.data_dir)
+        print(f"MNIST is in {options.data_dir}.")
+        return
     folder = options.out / "training"
     checkpoint_path = folder / "checkpoint.pth"
     checkpoint = read_checkpoint(checkpoint_path, options.resume)
@@ -845,6 +853,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         default=Path("mnist"),
         help="MNIST's files; downloaded into it if missing (default: mnist)",
     )
+    add("--download", action="store_true", help="only fetch MNIST's four files, as far as they are missing")
     add(
         "--out",
         type=Path,

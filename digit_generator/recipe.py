@@ -22,7 +22,7 @@ class RecipeError(ValueError):
     """A recipe that cannot be followed; the message is one sentence for a person."""
 
 
-class Controls(Protocol):
+class _Controls(Protocol):
     """What is used of style.StyleControls."""
 
     digest: str
@@ -90,7 +90,7 @@ class Recipe:
         generator: DigitGenerator | PlaceholderGenerator,
         *,
         style: Mapping[str, float] | None = None,
-        controls: Controls | None = None,
+        controls: _Controls | None = None,
         **picture: Any,
     ) -> Recipe:
         """The recipe of a picture drawn by `generator`, in a style by `controls`; the rest are fields."""

@@ -399,6 +399,20 @@ def test_a_download_goes_on_to_the_next_mirror_and_checks_what_it_gets(
     assert {path.name for path in (tmp_path / "new").iterdir()} == {path.name for path in data_dir.iterdir()}
 
 
+def test_download_alone_fetches_what_is_missing_and_trains_nothing(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    missing = data_dir / "t10k-images-idx3-ubyte.gz"
+    content = missing.read_bytes()
+    missing.unlink()
+    monkeypatch.setattr(training_file.urllib.request, "urlopen", lambda url, timeout: Response(content))
+    out = tmp_path / "out"
+    main(["--download", "--data-dir", str(data_dir), "--out", str(out)])
+    assert missing.read_bytes() == content
+    assert capsys.readouterr().out == f"MNIST is in {data_dir}.\n"
+    assert not out.exists()
+
+
 def test_a_download_that_fails_everywhere_leaves_nothing_and_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
