@@ -288,10 +288,9 @@ async def answered(
         seeds_of(asked)  # a mistake is one even to who has the answer
     if tag in known:
         return Response(status_code=304, headers=headers)
-    wait = TIMEOUT
 
     def draw_in_turn() -> bytes:
-        if not _turns.acquire(timeout=wait):
+        if not _turns.acquire(timeout=TIMEOUT):
             raise TimeoutError
         try:
             return draw()
@@ -299,7 +298,7 @@ async def answered(
             _turns.release()
 
     try:
-        with anyio.fail_after(wait):
+        with anyio.fail_after(TIMEOUT):
             body = await anyio.to_thread.run_sync(draw_in_turn, limiter=_limiter, abandon_on_cancel=True)
     except TimeoutError:
         raise HTTPException(

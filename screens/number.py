@@ -168,18 +168,20 @@ def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
     except NumberError as error:
         st.warning(literal(sentence(error)), icon=":material/edit:")
         return
-    asked = pattern, count, seed, style
     if pressed:
         try:
-            st.session_state["number.made"] = asked, zip_of_lines(generator, texts, seed, style)
+            archive, name = zip_of_lines(generator, texts, seed, style)
         except StyleError as error:
             st.warning(literal(sentence(error)), icon=":material/edit:")
             return
-    of, made = st.session_state.get("number.made", (None, None))
-    if made and of == asked:
-        archive, name, words = made
+        told = " ".join(
+            [f"{count} numbers {pattern}, seed {seed}", *(f"{n} {v:g}" for n, v in style.asked.items())]
+        )
+        st.session_state["number.made"] = archive, name, told
+    if made := st.session_state.get("number.made"):  # what was made last, whatever is set by now
+        archive, name, told = made
         st.download_button(
-            f"Download {words}",
+            literal(f"Download {told}, with labels"),
             archive,
             name,
             "application/zip",
@@ -194,10 +196,8 @@ def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
     )
 
 
-def zip_of_lines(
-    generator: DigitGenerator, texts: list[str], seed: int, style: Style
-) -> tuple[bytes, str, str]:
-    """A zip of the lines and their labels, its name, and what it is in words."""
+def zip_of_lines(generator: DigitGenerator, texts: list[str], seed: int, style: Style) -> tuple[bytes, str]:
+    """A zip of the lines and their labels, and its name."""
     seed = min(seed, MAX_SEED - len(texts) + 1)
     controls, _ = styles.controls_or_problem(generator)
     files, labels = {}, []
@@ -211,7 +211,7 @@ def zip_of_lines(
         bar.progress((index + 1) / len(texts), f"Writing {index + 1} of {len(texts)}")
     bar.empty()
     files["labels.jsonl"] = "".join(labels).encode()
-    return zip_from_files(files), f"numbers_seed_{seed}.zip", f"{len(texts)} numbers with their labels"
+    return zip_from_files(files), f"numbers_seed_{seed}{style_suffix(style.asked)}.zip"
 
 
 if __name__ == "__main__":

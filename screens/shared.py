@@ -77,7 +77,7 @@ WAY_OUT = (
 
 def literal(text: str) -> str:
     """Markdown that shows the text as it is: a message may quote a path, a visitor or a broken file."""
-    return re.sub(r"([^\w\s])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # before other signs a backslash would be seen
 
 
 def sentence(error: Exception) -> str:

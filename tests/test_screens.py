@@ -24,6 +24,7 @@ from digit_generator.render import recipe_text_from_png
 from digit_generator.style import StyleControls, bytes_from_controls
 from screens.game import pixels_of_tile, tiles_of_round
 from screens.learn import card_rows, digits_from_sheet
+from screens.shared import literal
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["draw", "number", "morph", "game", "dataset", "learn"]
@@ -301,19 +302,24 @@ def test_numbers_in_a_style_at_the_end_of_a_slider_are_written_with_their_recipe
     page.run()
     assert page.slider(key="number.thickness").value == 1.5, "as far as any digit goes"
     checked(page.button(key="number_write").click().run())
-    _, (archive, _, _) = page.session_state["number.made"]
+    archive, _, _ = page.session_state["number.made"]
     with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
         name = next(name for name in zipped.namelist() if name.endswith(".png"))
         told = Recipe.from_text(recipe_text_from_png(zipped.read(name)) or "")
     assert (name, told.style) == ("line_seed_0_thickness_1.5.png", {"thickness": 1.5})
     assert told.controls_sha256 == controls.digest
     assert "--thickness=1.5" in texts(page)
-    assert "Download 20 numbers" in str(page.get("download_button"))
     page.slider(key="number.count").set_value(5).run()
-    assert "Download 20 numbers" not in str(page.get("download_button"))
+    assert "Download 20 numbers" in str(page.get("download_button")), (
+        "what was made stays, and says what it is"
+    )
 
 
 def test_digits_that_are_none_are_told(ours: DigitGenerator) -> None:
     assert "digits=abc, and digits is one or more of 0 to 9, such as 147" in texts(
         visit("dataset", digits="abc")
     )
+
+
+def test_text_is_shown_as_it_is_whatever_is_in_it() -> None:
+    assert literal("*a* `b` ☎ é × 1_2") == r"\*a\* \`b\` ☎ é × 1\_2"
