@@ -72,7 +72,7 @@ def test_without_the_package_onnx_the_way_out_is_named(
     weights_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(ExportError, match=r"^ONNX needs the package onnx: pip install 'digit-gen"):
+    with pytest.raises(ExportError, match=r"^ONNX needs the package onnx: pip install onnx$"):
         onnx_from_weights(weights_file)
 
 
