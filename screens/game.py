@@ -26,7 +26,7 @@ from screens.shared import (
 
 REAL_DIGITS = ROOT / "web" / "real_digits.png"  # row d: the first thirty of digit d in MNIST's test set
 REAL_PER_DIGIT = 30
-FIRST_SEED = 1000  # the first round draws with it, the second with the next
+FIRST_SEED = 1000  # of the 0 of the first round; each digit and each round has its own
 MAX_ROUND = 1_000_000
 
 
@@ -84,11 +84,16 @@ def tiles_of_round(number: int) -> list[Tile]:
     return [Tile(digit, bool(draws[digit] > 0) != turned) for digit in order]
 
 
+def seed_of_zero(number: int) -> int:
+    """The seed of a round's 0, if it is generated; that of its 1 is the next, and so on."""
+    return FIRST_SEED + 10 * number
+
+
 def pixels_of_tile(
     generator: DigitGenerator, real: npt.NDArray[np.uint8], number: int, tile: Tile
 ) -> npt.NDArray[np.uint8]:
     if tile.generated:
-        return generator.digits(tile.digit, [FIRST_SEED + number])[0]
+        return generator.digits(tile.digit, [seed_of_zero(number) + tile.digit])[0]
     return real[tile.digit, number % REAL_PER_DIGIT]
 
 
@@ -117,9 +122,9 @@ def play(generator: DigitGenerator, real: npt.NDArray[np.uint8], state: dict[str
             st.markdown(f"**{right} of ten right.** The network drew {drawn}, people wrote {10 - drawn}.")
     show_score(state["score"])
     st.caption(
-        f"Round {number + 1}: generated ones have seed {FIRST_SEED + number}, real ones are number "
-        f"{number % REAL_PER_DIGIT + 1} of their digit in MNIST's test set. A coin decides between the two; "
-        "nobody has chosen."
+        f"Round {number + 1}: a generated 0 has seed {seed_of_zero(number)}, a 1 the next, and so on; real "
+        f"ones are number {number % REAL_PER_DIGIT + 1} of their digit in MNIST's test set. A coin decides "
+        "between the two; nobody has chosen."
     )
 
 

@@ -546,7 +546,7 @@ def test_the_game_is_played_by_pressing_pictures(
     real = np.asarray(Image.open(ROOT / "web" / "real_digits.png"))
     tiles = tiles_of_round(0)
     for image, tile in zip(page.locator(".st-key-tiles .enlarged").all(), tiles, strict=True):
-        expected = library.digits(tile.digit, [1000])[0]
+        expected = library.digits(tile.digit, [1000 + tile.digit])[0]
         if not tile.generated:
             expected = real[28 * tile.digit : 28 * tile.digit + 28, :28]
         np.testing.assert_array_equal(picture(image), expected)

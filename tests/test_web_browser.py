@@ -401,7 +401,8 @@ def tiles_of_round(number: int) -> list[tuple[int, bool, int, int]]:
     draws = np.random.RandomState(number % 30).standard_normal(20)
     turned = number // 30 % 2 == 1
     return [
-        (int(d), bool((draws[d] > 0) != turned), 1000 + number, number % 30) for d in np.argsort(draws[10:])
+        (int(d), bool((draws[d] > 0) != turned), 1000 + 10 * number + int(d), number % 30)
+        for d in np.argsort(draws[10:])
     ]
 
 
@@ -440,9 +441,9 @@ def test_a_round_of_the_game(
     page.reload()
     page.wait_for_selector("#tiles figure")
     expect(page.locator("#score")).to_contain_text(f"So far {right} of 20 right")
-    expect(page.locator("#rules")).to_contain_text("Round 3: generated ones have seed 1002")
+    expect(page.locator("#rules")).to_contain_text("Round 3: a generated 0 has seed 1020, a 1 the next")
     page.get_by_role("button", name="Start over").click()
-    expect(page.locator("#rules")).to_contain_text("Round 1: generated ones have seed 1000")
+    expect(page.locator("#rules")).to_contain_text("Round 1: a generated 0 has seed 1000, a 1 the next")
     expect(page.locator("#score")).not_to_contain_text("So far")
 
 

@@ -6,7 +6,7 @@ import { latentsFromSeed, RandomState } from './random.js'
 
 const REAL_DIGITS = 'real_digits.png' // ten rows, one for each digit, of the first thirty in MNIST's test set
 export const REAL_PER_DIGIT = 30
-const FIRST_SEED = 1000 // round 0 draws with it, round 1 with the next
+const FIRST_SEED = 1000 // of the 0 of round 0; each digit and each round has its own
 const KEY = 'digit-generator.game'
 const START = { round: 0, right: 0, judged: 0 }
 
@@ -22,7 +22,12 @@ export function tilesOfRound(round) {
   const turned = Math.floor(round / REAL_PER_DIGIT) % 2 === 1
   const draws = new RandomState(index).standardNormal(20) // ten coins, then ten places
   const order = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].sort((a, b) => draws[10 + a] - draws[10 + b])
-  return order.map((digit) => ({ digit, generated: draws[digit] > 0 !== turned, seed: FIRST_SEED + round, index }))
+  return order.map((digit) => ({
+    digit,
+    generated: draws[digit] > 0 !== turned,
+    seed: FIRST_SEED + 10 * round + digit,
+    index,
+  }))
 }
 
 /** Play in the section `game`. */
@@ -52,9 +57,9 @@ export async function startGame(generator) {
     element('verdict').textContent = ''
     element('judge').textContent = 'Show the answer'
     element('rules').textContent =
-      `Round ${score.round + 1}: generated ones have seed ${FIRST_SEED + score.round}, real ones are number ` +
-      `${(score.round % REAL_PER_DIGIT) + 1} of their digit in MNIST’s test set. A coin decides between the two; ` +
-      'nobody has chosen.'
+      `Round ${score.round + 1}: a generated 0 has seed ${FIRST_SEED + 10 * score.round}, a 1 the next, and so on; ` +
+      `real ones are number ${(score.round % REAL_PER_DIGIT) + 1} of their digit in MNIST’s test set. A coin decides ` +
+      'between the two; nobody has chosen.'
     tell()
   }
 

@@ -56,7 +56,7 @@ MIN_READ = 0.98
 @click.option("--images", type=click.IntRange(10), default=IMAGES, show_default=True)
 @click.option("--strips", type=click.IntRange(10), default=STRIPS, show_default=True)
 def main(data_dir: Path, out: Path, weights: Path | None, images: int, strips: int) -> None:
-    """Measure the style controls and the whole numbers of these weights (a quarter of an hour)."""
+    """Measure the style controls and the whole numbers of these weights (ten minutes)."""
     try:
         generator = DigitGenerator.load(weights)
         controls = StyleControls.load(generator)
