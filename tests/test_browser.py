@@ -617,7 +617,7 @@ def test_a_style_is_drawn_as_the_library_draws_it(visit: Callable[..., Page], sh
     drawn = styled_digits(generator, 3, range(7, 12), Style(thickness=3.5))
     np.testing.assert_array_equal(seen, drawn)
     page.get_by_text("How many, which seed").click()
-    expect(page.get_by_role("button", name="Thickness")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Thickness", exact=True)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("slider", name="Thickness")).to_have_value("3.5")
 
 
