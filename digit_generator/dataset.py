@@ -137,6 +137,8 @@ def write_dataset(
     writer = _WRITERS[format]
     _check_library(format)
     check_folder(out)
+    if out.is_mount():  # the finished set is renamed to `out`, which nothing can be that another disk lies on
+        raise DatasetError(f"{out} is a mount point: name a folder in it, which will be made")
     unfinished = out.resolve().with_name(f".{out.resolve().name}.{os.getpid()}")
     try:
         check_space(out, (count + test_count) * BYTES[format])

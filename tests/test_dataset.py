@@ -388,3 +388,12 @@ def test_links_in_a_circle_are_told(generator: DigitGenerator, tmp_path: Path) -
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(DatasetError, match="loop"):
         write_dataset(tmp_path / "loop" / "set", generator, 20)
+
+
+def test_a_mount_point_is_refused_before_anything_is_drawn(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    monkeypatch.setattr("digit_generator.dataset.blocks", lambda *_: pytest.fail("drawn"))
+    with pytest.raises(DatasetError, match="is a mount point: name a folder in it"):
+        write_dataset(tmp_path, generator, 20)
