@@ -63,6 +63,7 @@ def main(data_dir: Path, out: Path, weights: Path | None, images: int, strips: i
         real = mnist_from_folder(data_dir, "t10k")
         report = {
             "weights_sha256": generator.digest,
+            "controls_sha256": controls.digest,
             "images": images,
             "first_seed": FIRST_SEED,
             "controls": controls_report(generator, controls, images),
@@ -151,6 +152,7 @@ def markdown_from_report(report: dict[str, Any]) -> str:
     )
     return _PAGE.format(
         digest=report["weights_sha256"],
+        controls=report["controls_sha256"],
         images=report["images"],
         first_seed=report["first_seed"],
         correlation=_summary([r["correlation"] for r in rows], MIN_CORRELATION, 1),
@@ -172,7 +174,8 @@ def markdown_from_report(report: dict[str, Any]) -> str:
 _PAGE = f"""# Style controls and whole numbers, measured
 
 Made by `python -m digit_generator.evaluation.style --data-dir mnist --out docs` from the weights with SHA-256
-`{{digest}}`.
+`{{digest}}` and the style controls with
+`{{controls}}`.
 
 ## Controls
 For every digit and control: {{images}} digits (seeds {{first_seed}} and on, none of them learned from), each

@@ -35,6 +35,7 @@ def report(draw):
     digits = draw(200, 3)
     return {
         "weights_sha256": generator.digest,
+        "controls_sha256": "1" * 64,
         "images": 6,
         "first_seed": 2_000_000_000,
         "controls": controls_report(generator, controls, 6, digits=(3, 7)),
@@ -68,9 +69,13 @@ def test_the_difference_of_the_strips_is_told_in_standard_errors(report):
     assert "| 90.0% | 80.0% | +10.0% | +2.0 |" in markdown_from_report({**report, "strips": strips})
 
 
-def test_the_published_report_is_of_the_weights_that_ship():
+def test_the_published_report_is_of_the_weights_and_the_controls_that_ship():
     published = json.loads((DOCS / "style.json").read_text())
-    assert published["weights_sha256"] == digest_of_file(find_weights()), (
+    controls = StyleControls.load(DigitGenerator.load())
+    assert (published["weights_sha256"], published["controls_sha256"]) == (
+        digest_of_file(find_weights()),
+        controls.digest,
+    ), (
         "python -m digit_generator style learn && "
         "python -m digit_generator.evaluation.style --data-dir mnist --out docs"
     )
