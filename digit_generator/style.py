@@ -49,9 +49,10 @@ _HAND_SLANT = 0.12  # radians
 _USUAL_SPREAD = (0.65, 0.23, 2.5)  # of MNIST's digits, within one digit
 _HAND_STEPS = 8
 
-_WALK = 1  # counted up when anything changes about which z is found
+_WALK = 2  # counted up when anything changes about which z is found
 _STEPS = 30
 _LONGEST_STEP = 1.5  # in z, whose own length is about 10
+_GRID = 2.0**-16  # in z: what each step is rounded to
 _NEARNESS = 0.005  # how much a squared unit of z counts beside a squared spread of a shape
 _HELD_WEIGHT = (1.2, 2.0, 2.5)  # of each shape: how much more it counts when it is to stay than to change
 _TAIL_WEIGHT = 0.2  # per pixel, of the tails: else a 1 gets its width from a speck beside it
@@ -214,7 +215,8 @@ def _walk(
     but not those of specks where a width is asked for. What is made small is the sum of the squares of what
     is missing, and of the way from the start times _NEARNESS. Each step is the Gauss-Newton step for that,
     cut to the longest that is trusted (Levenberg 1944); one that does not make it smaller is not taken, and
-    only half as long a one is trusted from there. So the walk contracts: differences of rounding do not grow.
+    only half as long a one is trusted from there, so that the walk contracts. And each place is rounded to
+    _GRID: steps that differ in the last bits, as they do with another processor or batch, end in the same.
     """
     held = np.isnan(wanted)
     scale = np.where(held, _HELD_WEIGHT, 1) / spread
@@ -249,7 +251,8 @@ def _walk(
         left = missing - (jacobian @ back[:, :, None])[:, :, 0]
         move = back + (np.linalg.solve(square, left[:, :, None]).transpose(0, 2, 1) @ jacobian)[:, 0]
         length = np.sqrt((move**2).sum(axis=1, keepdims=True))
-        tried = here + move * np.minimum(1, trusted / np.maximum(length, 1e-12))
+        move *= np.minimum(1, trusted / np.maximum(length, 1e-12))
+        tried = np.round((here + move) / _GRID) * _GRID
     return here
 
 

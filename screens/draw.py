@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 
-from digit_generator.generate import MAX_SEED
+from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import STYLE_NAMES, Recipe, style_suffix
 from digit_generator.render import png_from_pixels, stem_of_digit, zip_from_files
@@ -28,6 +26,9 @@ from screens.shared import (
     show_address,
     source_from_png,
 )
+
+if TYPE_CHECKING:  # who sets no style does not wait for this to be imported
+    from digit_generator.style import StyleControls
 
 FIVE = 5
 MAX_COUNT = 50
@@ -49,8 +50,8 @@ def main() -> None:
         count = st.session_state.get("count", asked["count"])
         digit, seeds = digit_and_seeds(picked, count, asked)
 
-    style, notes = style_and_notes(generator, digit, asked)
-    drawings = draw(generator, digit, seeds, style)
+    style, controls, notes = style_controls_and_notes(generator, digit, asked)
+    drawings = draw(generator, digit, seeds, style, controls)
     show_heading(generator, digit, seeds, drawings)
     show_drawings(drawings)
     show_recipe(generator, digit, seeds, style, notes)
@@ -85,20 +86,20 @@ def digit_and_seeds(picked: int, count: int, asked: dict[str, Any]) -> tuple[int
     return digit, range(first, first + count)
 
 
-def style_and_notes(
+def style_controls_and_notes(
     generator: Generator, digit: int, asked: dict[str, Any]
-) -> tuple[dict[str, float], list[str]]:
-    """What is set of the style, by name, as near as this digit goes, and what there is to say of it."""
+) -> tuple[dict[str, float], StyleControls | None, list[str]]:
+    """What is set of the style, by name, as near as this digit goes; what draws it; what there is to say."""
     if not (st.session_state.get("draw.style") or any(asked[name] is not None for name in STYLE_NAMES)):
-        return {}, []
+        return {}, None, []
     from screens import styles
 
     controls, problem = styles.controls_or_problem(generator)
     if controls is None:
-        return {}, [problem]
+        return {}, None, [problem]
     wanted = styles.wanted_style("draw", asked, controls)
     style, notes = styles.nearest_style(digit, wanted, controls)
-    return style.asked, notes
+    return style.asked, controls, notes
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,22 @@ class Drawing:
     file_name: str
 
 
-def draw(generator: Generator, digit: int, seeds: Sequence[int], style: Mapping[str, float]) -> list[Drawing]:
+def draw(
+    generator: Generator,
+    digit: int,
+    seeds: Sequence[int],
+    style: Mapping[str, float],
+    controls: StyleControls | None,
+) -> list[Drawing]:
+    """One drawing for each seed. To find a style takes a second: what was found is kept for a while."""
     placeholder = isinstance(generator, PlaceholderGenerator)
-    controls = None
-    if style:
+    if style and controls and isinstance(generator, DigitGenerator):
         from screens import styles
 
-        controls, _ = styles.controls_or_problem(generator)
+        asked = tuple(style.items())
+        drawn = styles.styled_pixels(controls.digest, digit, tuple(seeds), asked, generator, controls)
+    else:
+        drawn = generator.digits(digit, seeds)
     recipe = Recipe.of(generator, digit=digit, style=style, controls=controls)
     return [
         Drawing(
@@ -126,21 +136,8 @@ def draw(generator: Generator, digit: int, seeds: Sequence[int], style: Mapping[
             description=f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}",
             file_name=f"{file_stem(generator, digit)}_seed_{seed}{style_suffix(style)}.png",
         )
-        for seed, pixels in zip(seeds, drawn_pixels(generator, digit, seeds, style), strict=True)
+        for seed, pixels in zip(seeds, drawn, strict=True)
     ]
-
-
-def drawn_pixels(
-    generator: Generator, digit: int, seeds: Sequence[int], style: Mapping[str, float]
-) -> npt.NDArray[np.uint8]:
-    """Pixels, uint8 [B, 28, 28]. To find a style takes a second: what was found is kept for a while."""
-    if not style:
-        return generator.digits(digit, seeds)
-    from screens import styles
-
-    return styles.styled_pixels(
-        styles.digests(generator), digit, tuple(seeds), tuple(style.items()), generator
-    )
 
 
 def file_stem(generator: Generator, digit: int) -> str:

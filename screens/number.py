@@ -18,7 +18,7 @@ from digit_generator.number import (
 )
 from digit_generator.recipe import STYLE_NAMES, Recipe, style_suffix
 from digit_generator.render import png_from_line, zip_from_files
-from digit_generator.style import Style, StyleError
+from digit_generator.style import Style, StyleControls, StyleError
 from screens import styles
 from screens.shared import (
     Address,
@@ -58,7 +58,7 @@ def main() -> None:
 
     controls, problem = styles.controls_or_problem(generator)
     style = Style(**styles.wanted_style("number", asked, controls)) if controls else Style()
-    line = show_line(generator, text or "", seed, style)
+    line = show_line(generator, text or "", seed, style, controls)
     with st.expander("Which seed, in what style", key="number_choices", on_change="rerun") as choices:
         if choices.open:
             st.session_state["number.typed_seed"] = seed
@@ -66,7 +66,7 @@ def main() -> None:
             styles.show_style_controls("number", asked, controls, problem)
     with st.expander("Many at once, to train a reader with", key="number_many", on_change="rerun") as many:
         if many.open:
-            show_many(generator, seed, style)
+            show_many(generator, seed, style, controls)
     if line:
         show_address({"text": line.text, "seed": seed, **style.asked})
 
@@ -89,17 +89,19 @@ def take_typed_seed() -> None:
         st.session_state["number.seed"] = st.session_state["number.typed_seed"]
 
 
-def show_line(generator: DigitGenerator, text: str, seed: int, style: Style) -> Line | None:
+def show_line(
+    generator: DigitGenerator, text: str, seed: int, style: Style, controls: StyleControls | None
+) -> Line | None:
     """The line, enlarged and at its own size, with what to take away; or a sentence of what is wrong."""
     if not text.strip():
         st.info("Type a number above, such as 2026 or 3.14.", icon=":material/edit:")
         return None
     try:
-        line = written(styles.digests(generator), text, seed, tuple(style.asked.items()), generator)
+        digests = generator.digest, controls.digest if controls else ""
+        line = written(digests, text, seed, tuple(style.asked.items()), generator, controls)
     except (NumberError, StyleError) as error:
         st.warning(literal(sentence(error)), icon=":material/edit:")
         return None
-    controls, _ = styles.controls_or_problem(generator)
     recipe = Recipe.of(generator, text=text, seed=seed, style=style.asked, controls=controls)
     png = png_from_line(line.picture, recipe=recipe.to_text())
     source = source_from_png(png)
@@ -143,14 +145,14 @@ def written(
     seed: int,
     style: tuple[tuple[str, float], ...],
     _generator: DigitGenerator,
+    _controls: StyleControls | None,
 ) -> Line:
     """The line, found once for all who ask for the same."""
     checked_text(text)
-    controls, _ = styles.controls_or_problem(_generator)
-    return write_number(_generator, text, seed, Style(**dict(style)), controls)
+    return write_number(_generator, text, seed, Style(**dict(style)), _controls)
 
 
-def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
+def show_many(generator: DigitGenerator, seed: int, style: Style, controls: StyleControls | None) -> None:
     """Random numbers of one form, in as many hands, with their labels: one zip."""
     with st.container(key="many_controls", horizontal=True, vertical_alignment="bottom"):
         pattern = st.text_input(
@@ -170,7 +172,7 @@ def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
         return
     if pressed:
         try:
-            archive, name = zip_of_lines(generator, texts, seed, style)
+            archive, name = zip_of_lines(generator, texts, seed, style, controls)
         except StyleError as error:
             st.warning(literal(sentence(error)), icon=":material/edit:")
             return
@@ -196,10 +198,11 @@ def show_many(generator: DigitGenerator, seed: int, style: Style) -> None:
     )
 
 
-def zip_of_lines(generator: DigitGenerator, texts: list[str], seed: int, style: Style) -> tuple[bytes, str]:
+def zip_of_lines(
+    generator: DigitGenerator, texts: list[str], seed: int, style: Style, controls: StyleControls | None
+) -> tuple[bytes, str]:
     """A zip of the lines and their labels, and its name."""
     seed = min(seed, MAX_SEED - len(texts) + 1)
-    controls, _ = styles.controls_or_problem(generator)
     files, labels = {}, []
     bar = st.progress(0.0, "Writing ...")
     for index, text in enumerate(texts):

@@ -42,12 +42,6 @@ def _load(digest: str, versions: list[tuple[int, int] | None], _generator: Digit
     return StyleControls.load(_generator)
 
 
-def digests(generator: Generator) -> tuple[str, str]:
-    """What, beside digit, seed and style, decides the pixels: weights, and controls if there are some."""
-    controls, _ = controls_or_problem(generator)
-    return generator.digest, controls.digest if controls else ""
-
-
 def wanted_style(page: str, asked: Mapping[str, Any], controls: StyleControls) -> dict[str, float]:
     """What is set on this page, by name: by a slider, by the address that opened it, or nothing."""
     names = st.session_state.get(f"{page}.style", _asked_names(asked))
@@ -99,17 +93,18 @@ def nearest_style(
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def styled_pixels(
-    digests: tuple[str, str],
+    digest: str,
     digit: int,
     seeds: tuple[int, ...],
     style: tuple[tuple[str, float], ...],
     _generator: DigitGenerator,
+    _controls: StyleControls,
 ) -> npt.NDArray[np.uint8]:
-    """Pixels, uint8 [B, 28, 28], in this style, found once for all who ask for the same."""
-    controls, problem = controls_or_problem(_generator)
-    if controls is None:
-        raise StyleError(problem)
-    return styled_digits(_generator, digit, seeds, Style(**dict(style)), controls)
+    """Pixels, uint8 [B, 28, 28], in this style, found once for all who ask for the same.
+
+    `digest` is that of the controls, which names the weights too.
+    """
+    return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
 
 
 def _asked_names(asked: Mapping[str, Any]) -> list[str]:

@@ -64,6 +64,17 @@ def test_an_empty_picture_has_no_shapes_and_spoils_no_other() -> None:
     assert shapes[[0, 2]] == pytest.approx(measured(bar(3), bar(3)), abs=0.05)
 
 
+def test_ink_too_faint_to_enlarge_has_no_shapes() -> None:
+    faint = np.zeros((28, 28), np.uint8)
+    faint[14, 14] = 1
+    assert np.isnan(measured(faint)).all()
+
+
+def test_no_ink_has_finite_estimates() -> None:
+    for part in (*estimated_shapes(np.zeros((1, 28, 28))), *estimated_tails(np.zeros((1, 28, 28)))):
+        assert np.isfinite(part).all()
+
+
 def test_a_speck_beside_a_stroke_is_a_tail_and_a_wider_stroke_is_none() -> None:
     specked = bar(3)
     specked[14, 21] = 255
