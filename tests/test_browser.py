@@ -146,9 +146,10 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def wait_for_pictures(page: Page) -> None:
-    """Five enlarged pictures and five at their original size are there and decoded."""
+    """Five enlarged pictures, captioned, and five at their original size are there and decoded."""
     expect(page.locator(ENLARGED)).to_have_count(5)
     expect(page.locator(ORIGINAL)).to_have_count(5)
+    expect_captions(page, r"(placeholder\s+)?seed \d+")
     expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_function(
         "selectors => [...document.querySelectorAll(selectors)].every(image => image.complete)",
@@ -156,6 +157,12 @@ def wait_for_pictures(page: Page) -> None:
     )
     for image in page.locator(f"{ENLARGED}, {ORIGINAL}").all():
         assert image.evaluate("image => image.naturalWidth") == 28
+
+
+def expect_captions(page: Page, words: str) -> None:
+    """Each of the five captions reads like the pattern `words`, or will in a moment."""
+    pattern = re.compile(f"^{words}$")
+    expect(page.locator(CAPTION)).to_have_text([pattern] * 5, use_inner_text=True)
 
 
 def wait_for_page(page: Page) -> None:
@@ -346,7 +353,7 @@ def test_a_missing_model_is_said_everywhere(
     for digit in (7, 4):
         page.get_by_role("radio", name=str(digit)).click()
         generate(page)
-        assert all(re.fullmatch(r"placeholder\s+seed \d+", caption) for caption in captions(page))
+        expect_captions(page, r"placeholder\s+seed \d+")
         for image in page.locator(f"{ENLARGED}, {ORIGINAL}").all():
             assert "placeholder" in image.get_attribute("alt")
     files = dict(download(page, button) for button in page.get_by_role("button", name="Download").all())
