@@ -49,13 +49,14 @@ _HAND_SLANT = 0.12  # radians
 _USUAL_SPREAD = (0.65, 0.23, 2.5)  # of MNIST's digits, within one digit
 _HAND_STEPS = 8
 
-_WALK = 2  # counted up when anything changes about which z is found
+_WALK = 3  # counted up when anything changes about which z is found
 _STEPS = 30
 _LONGEST_STEP = 1.5  # in z, whose own length is about 10
 _GRID = 2.0**-16  # in z: what each step is rounded to
 _NEARNESS = 0.005  # how much a squared unit of z counts beside a squared spread of a shape
 _HELD_WEIGHT = (1.2, 2.0, 2.5)  # of each shape: how much more it counts when it is to stay than to change
 _TAIL_WEIGHT = 0.2  # per pixel, of the tails: else a 1 gets its width from a speck beside it
+_SPECK_WEIGHT = 0.5  # per pixel, of tails beyond the longest held: what a speck has
 _LONGEST_TAIL = 2.5  # pixels held, of tails: nine of ten digits have less, a specked 1 has more
 _CHUNK = 256  # digits steered at a time: 60 MB of working memory
 
@@ -220,7 +221,6 @@ def _walk(
     """
     held = np.isnan(wanted)
     scale = np.where(held, _HELD_WEIGHT, 1) / spread
-    steepness = np.column_stack([slope * scale, np.full(len(z), _TAIL_WEIGHT)])
     start, here, tried = z, z, z
     least, trusted = np.full(len(z), np.inf), np.full((len(z), 1), _LONGEST_STEP)
     jacobian, missing = np.zeros((len(z), 4, z.shape[1])), np.zeros((len(z), 4))
@@ -232,7 +232,9 @@ def _walk(
         if step == 0:
             wanted = np.where(held, shapes, wanted)
             tails_wanted = np.where(held[:, SHAPES.index("width")], tails, np.minimum(tails, _LONGEST_TAIL))
-        missing_there = np.column_stack([(wanted - shapes) * scale, (tails_wanted - tails) * _TAIL_WEIGHT])
+            tail_weight = np.where(tails > tails_wanted, _SPECK_WEIGHT, _TAIL_WEIGHT)
+            steepness = np.column_stack([slope * scale, tail_weight])
+        missing_there = np.column_stack([(wanted - shapes) * scale, (tails_wanted - tails) * tail_weight])
         cost = (missing_there**2).sum(axis=1) + _NEARNESS * ((tried - start) ** 2).sum(axis=1)
         better = cost < least
         least = np.where(better, cost, least)

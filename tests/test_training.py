@@ -39,6 +39,7 @@ from mnist_gan_training import (
     load_mnist,
     main,
     pixels_from_images,
+    shifted,
 )
 
 SCRIPT = Path(training_file.__file__)
@@ -239,6 +240,35 @@ def test_the_penalty_pulls_the_discriminators_slope_down(small_set: SmallSet) ->
         images.requires_grad_(True)
         slopes[penalty] = gradient_penalty(training.discriminators[0](images, labels), images).item()
     assert slopes[100.0] < 0.5 * slopes[0.0]
+
+
+def test_the_given_share_of_images_is_moved_by_up_to_a_pixel() -> None:
+    torch.manual_seed(0)
+    images = torch.zeros(9_000, 1, 28, 28)
+    images[:, 0, 10, 20] = 1
+    images.requires_grad_(True)
+    moved = shifted(images, 0.5)
+    assert torch.equal(moved.sum(dim=(1, 2, 3)), torch.ones(9_000))
+    ways = moved.detach().mean(dim=0)[0, 9:12, 19:22].flatten()  # the share of images moved in each way
+    stays, elsewhere = ways[4], torch.cat([ways[:4], ways[5:]])
+    assert stays.item() == pytest.approx(0.5 + 0.5 / 9, abs=0.02)
+    assert elsewhere.tolist() == pytest.approx([0.5 / 9] * 8, abs=0.01)
+    (moved * moved.detach()).sum().backward()
+    assert torch.equal(images.grad, images.detach())  # an image's gradient is moved back with it
+
+
+def test_images_are_shifted_from_the_restart_on_and_not_before(
+    small_set: SmallSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = small_training("best", small_set, epochs=10, restart_after=6)
+    images, labels = small_batch(small_set)
+    seen = []
+    monkeypatch.setattr(
+        training_file, "shifted", lambda images, share: seen.append((training.step_number, share)) or images
+    )
+    for training.step_number in (0, 59, 60):
+        training.step(images, labels)
+    assert seen == [(60, RECIPES["best"].shifted_share)] * 2  # the real images and the generated ones
 
 
 def test_the_rate_falls_by_a_cosine_to_its_final_share(small_set: SmallSet) -> None:
@@ -667,6 +697,7 @@ def test_classic_is_exactly_the_missions() -> None:
     assert (classic.epochs, classic.batch_size, classic.learning_rate) == (50, 128, 2e-4)
     assert (classic.beta1, classic.beta2, classic.dropout) == (0.5, 0.999, 0.3)
     assert (classic.final_rate_share, classic.penalty, classic.average_decay) == (1.0, 0.0, 0.0)
+    assert classic.shifted_share == 0
     assert classic.discriminators == ("dense",)
     assert not classic.bfloat16
 
