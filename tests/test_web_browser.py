@@ -582,6 +582,7 @@ def test_broken_weights_are_told_in_a_sentence(
         assert "Run “make web”" in said
         expect(page.locator("#draw")).to_be_hidden()
         assert_nothing_to_scroll_sideways(page)
+        page.wait_for_load_state("networkidle")  # else the server leaves in the middle of a file: a complaint
 
 
 def test_missing_weights_are_told_in_a_sentence(visit: Callable[..., Page], tmp_path: Path) -> None:
