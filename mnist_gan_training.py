@@ -782,7 +782,14 @@ def read_checkpoint(path: Path, resume: bool) -> dict[str, Any] | None:
         raise TrainingError(
             f"{path} cannot be read ({type(error).__name__}): delete it to start afresh."
         ) from error
-    done, epochs = len(checkpoint["history"]), checkpoint["settings"]["recipe"]["epochs"]
+    recipe = checkpoint["settings"]["recipe"]
+    strange = sorted(recipe.keys() ^ {field.name for field in dataclasses.fields(Recipe)})
+    if resume and strange:
+        raise TrainingError(
+            f"{path} is of a run by another version of this file, whose recipes differ in {', '.join(strange)}: "
+            "go on with that version, or delete it to start afresh."
+        )
+    done, epochs = len(checkpoint["history"]), recipe["epochs"]
     if resume:
         return checkpoint
     if done < epochs:

@@ -679,6 +679,23 @@ def test_a_broken_checkpoint_is_named(data_dir: Path, tmp_path: Path, capsys: py
     assert "cannot be read" in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_version_is_not_gone_on_with(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = small_arguments(data_dir, tmp_path, "--epochs", "1")
+    main(arguments)
+    checkpoint = tmp_path / "training" / "checkpoint.pth"
+    state = torch.load(checkpoint, weights_only=True)
+    del state["settings"]["recipe"]["shifted_share"]
+    torch.save(state, checkpoint)
+    content = checkpoint.read_bytes()
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--resume"])
+    assert stop.value.code == 2
+    assert "another version of this file, whose recipes differ in shifted_share: " in capsys.readouterr().err
+    assert checkpoint.read_bytes() == content
+
+
 def test_without_torch_one_sentence_says_what_to_install() -> None:
     code = f"import sys, runpy; sys.modules['torch'] = None; runpy.run_path({str(SCRIPT)!r})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
