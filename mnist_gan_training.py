@@ -786,8 +786,8 @@ def read_checkpoint(path: Path, resume: bool) -> dict[str, Any] | None:
     strange = sorted(recipe.keys() ^ {field.name for field in dataclasses.fields(Recipe)})
     if resume and strange:
         raise TrainingError(
-            f"{path} is of a run by another version of this file, whose recipes differ in {', '.join(strange)}: "
-            "go on with that version, or delete it to start afresh."
+            f"{path} is of a run by another version of this file, whose recipes differ in "
+            f"{', '.join(strange)}: go on with that version, or delete it to start afresh."
         )
     done, epochs = len(checkpoint["history"]), recipe["epochs"]
     if resume:
