@@ -347,7 +347,7 @@ def shifted(images: Tensor, share: float) -> Tensor:
 
     Real and generated alike, so that the generator does not learn to shift (Karras et al. 2020, "Training
     Generative Adversarial Networks with Limited Data", section 2.2). What leaves at an edge comes in at the
-    other; MNIST's digits stay four pixels away from it.
+    other; 1.4 % of MNIST's training images have ink at an edge.
     """
     device = images.device
     moved = torch.rand(len(images), 1, device=device) < share

@@ -77,8 +77,9 @@ def test_the_asked_for_shape_comes_and_the_others_stay(
     k = SHAPES.index(name)
     spread = np.array([np.subtract(*controls.ranges(digit)[other][::-1]) / 3.3 for other in SHAPES])
     assert np.corrcoef(wanted, after[:, k])[0, 1] > 0.95
-    error = np.sort(np.abs(after[:, k] - wanted))
-    assert np.sqrt(np.mean(error[:-1] ** 2)) < 0.3 * spread[k]  # one walk in a hundred ends beside
+    beside = 1 if (digit, name) == (0, "width") else 0  # seed 103, see "Styles are looked for" in docs/decisions.md
+    error = np.sort(np.abs(after[:, k] - wanted))[: len(z) - beside]
+    assert np.sqrt(np.mean(error**2)) < 0.3 * spread[k]
     drift = np.sqrt(np.mean((after - before) ** 2, axis=0)) / spread
     assert (np.delete(drift, k) < 0.3).all()
     assert np.linalg.norm(moved, axis=1).mean() == pytest.approx(10, abs=1)  # as plausible as any z
