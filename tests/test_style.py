@@ -77,7 +77,7 @@ def test_the_asked_for_shape_comes_and_the_others_stay(
     k = SHAPES.index(name)
     spread = np.array([np.subtract(*controls.ranges(digit)[other][::-1]) / 3.3 for other in SHAPES])
     assert np.corrcoef(wanted, after[:, k])[0, 1] > 0.95
-    beside = 1 if (digit, name) == (0, "width") else 0  # seed 103, see "Styles are looked for" in docs/decisions.md
+    beside = 1 if (digit, name) == (0, "width") else 0  # seed 103: docs/decisions.md, "Styles"
     error = np.sort(np.abs(after[:, k] - wanted))[: len(z) - beside]
     assert np.sqrt(np.mean(error**2)) < 0.3 * spread[k]
     drift = np.sqrt(np.mean((after - before) ** 2, axis=0)) / spread
