@@ -138,6 +138,8 @@ def write_shards(
     _check_library()
     identity = {
         "weights_sha256": generator.digest,
+        "finish": generator.finish_version,
+        "choice_sha256": generator.choice_digest,
         "format": "parquet",
         "seed": seed,
         "style": asked,

@@ -2,21 +2,24 @@
 
 Float32 is fast, but now and then a pixel lies so near to the border between two greys that the error of
 float32 decides. So all images are computed in float32, and a pixel within a margin of such a border is
-computed again in float64. The margin is measured with the weights and on the machine at hand, see MARGIN.
+computed again in float64; so is a choice near its bound. The margin is measured with the weights and on the machine at hand, see MARGIN.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from digit_generator.choose import MAX_TRIES
 from digit_generator.generate import (
     LATENT_SIZE,
     LEAKY_SLOPE,
     DigitGenerator,
     checked_latents,
+    checked_seeds,
     labels_from_digits,
     latents_from_seeds,
 )
@@ -29,6 +32,7 @@ MARGIN = 1.5
 MEASURED = 512
 # What float32 adds after that, in greys: 6e-8 * 127.5 in tanh, and two roundings of numbers up to 255.
 _ROUNDING = 3e-5
+_UNSURE = 1e-3  # of a score, whose float32 error is below 1e-4: nearer to the bound, float64 decides
 _CHUNK = 512  # images computed at a time: what they need stays in the processor's cache
 
 
@@ -46,10 +50,59 @@ class BulkGenerator:
         self._lengths = _float32(np.linalg.norm(generator.layers[-1][0], axis=1))
         self._margin = MARGIN * self._error()
 
+    def digits(
+        self, labels: npt.NDArray[np.integer[Any]], seeds: Sequence[int] | npt.NDArray[np.integer[Any]]
+    ) -> npt.NDArray[np.uint8]:
+        """As DigitGenerator.digits: labels, int [B], 0...9, and seeds, int [B] -> pixels, uint8 [B, 28, 28].
+
+        ValueError for another label or seed.
+        """
+        seeds = checked_seeds(seeds)
+        labels = labels_from_digits(labels, len(seeds))
+        return self.pixels(self.latents(seeds, labels), labels, seeds)
+
+    def latents(self, seeds: Sequence[int], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """As DigitGenerator.latents: z, float64 [B, 100], by float32 where that is sure of the choice."""
+        choice = self.generator.choice
+        z = latents_from_seeds(seeds)
+        if choice is None:
+            return z
+        waiting = np.arange(len(seeds))
+        buffers = self._buffers()
+        for attempt in range(MAX_TRIES):
+            if attempt:
+                z[waiting] = latents_from_seeds([seeds[i] for i in waiting], attempt)
+            refused = []
+            for start in range(0, len(waiting), _CHUNK):
+                part = waiting[start : start + _CHUNK]
+                hidden = self._hidden(z[part], labels[part], buffers)
+                scores = choice.scores(hidden.astype(np.float64), labels[part])
+                unsure = part[np.abs(scores - choice.digit_bound) <= _UNSURE]
+                refused.append(part[scores <= choice.digit_bound - _UNSURE])
+                if len(unsure):
+                    exact = self.generator.hidden(z[unsure], self.generator.label_emb[labels[unsure]])
+                    refused.append(unsure[choice.scores(exact, labels[unsure]) <= choice.digit_bound])
+            waiting = np.sort(np.concatenate(refused)) if refused else waiting[:0]
+        z[waiting] = latents_from_seeds([seeds[i] for i in waiting])
+        return z
+
     def pixels(
+        self,
+        z: npt.NDArray[np.floating[Any]],
+        labels: npt.NDArray[np.integer[Any]],
+        seeds: Sequence[int] | npt.NDArray[np.integer[Any]],
+    ) -> npt.NDArray[np.uint8]:
+        """As DigitGenerator.pixels: z, float [B, 100], labels, int [B] -> uint8 [B, 28, 28], finished.
+
+        ValueError for another shape, another label, or a z that is not finite.
+        """
+        labels = labels_from_digits(labels, len(z))
+        return self.generator.finished(self.raw_pixels(z, labels), labels, checked_seeds(seeds))
+
+    def raw_pixels(
         self, z: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
     ) -> npt.NDArray[np.uint8]:
-        """z, float [B, 100], and labels, int [B], 0...9 -> pixels, uint8 [B, 28, 28], 0 ... 255 ink.
+        """The network's own pixels: z, float [B, 100], and labels, int [B], 0...9 -> uint8 [B, 28, 28].
 
         ValueError for another shape, another label, or a z that is not finite.
         """
@@ -118,16 +171,27 @@ class BulkGenerator:
         buffers: list[npt.NDArray[np.float32]],
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What goes into tanh, [b, 784], in one of the buffers; the lengths of what the last layer sees."""
+        hidden = self._hidden(z, labels, buffers)
+        weight, bias = self._layers[-1]
+        x = np.matmul(hidden, weight, out=buffers[6][: len(z)])
+        x += bias
+        return x, np.sqrt(np.einsum("ij,ij->i", hidden, hidden))
+
+    def _hidden(
+        self,
+        z: npt.NDArray[np.float64],
+        labels: npt.NDArray[np.int64],
+        buffers: list[npt.NDArray[np.float32]],
+    ) -> npt.NDArray[np.float32]:
+        """What goes into the last layer, [b, 1024], in one of the buffers."""
         count = len(z)
         x = np.matmul(_float32(z), self._first, out=buffers[0][:count])
         x += self._labels[labels]
-        for (weight, bias), scratch, out in zip(
-            self._layers, buffers[3:6], buffers[1:3] + buffers[6:7], strict=True
-        ):
-            hidden = x = np.maximum(x, np.multiply(x, np.float32(LEAKY_SLOPE), out=scratch[:count]), out=x)
+        for (weight, bias), scratch, out in zip(self._layers[:-1], buffers[3:5], buffers[1:3], strict=True):
+            x = np.maximum(x, np.multiply(x, np.float32(LEAKY_SLOPE), out=scratch[:count]), out=x)
             x = np.matmul(x, weight, out=out[:count])
             x += bias
-        return x, np.sqrt(np.einsum("ij,ij->i", hidden, hidden))
+        return np.maximum(x, np.multiply(x, np.float32(LEAKY_SLOPE), out=buffers[5][:count]), out=x)
 
     def _buffers(self) -> list[npt.NDArray[np.float32]]:
         sizes = [256, 512, 1024, 256, 512, 1024, 784, 784]

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from digit_generator import __version__
 from digit_generator.bulk import BulkGenerator
-from digit_generator.generate import MAX_SEED, DigitGenerator, latents_from_seeds
+from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.recipe import Recipe
 from digit_generator.render import png_from_pixels
 
@@ -157,6 +157,8 @@ def write_dataset(
         manifest = {
             "made_by": f"digit_generator {__version__}",
             "weights_sha256": generator.digest,
+            "finish": generator.finish_version,
+            "choice_sha256": generator.choice_digest,
             "format": format,
             "seed": seed,
             "style": asked,
@@ -237,10 +239,11 @@ def blocks(
     for start in range(0, len(part.labels), _BLOCK):
         piece = part.piece(start, start + _BLOCK)
         labels = piece.labels.astype(np.int64)
-        z = latents_from_seeds(piece.seeds)
+        seeds = piece.seeds.tolist()
+        z = bulk.latents(seeds, labels)
         if style is not None and controls is not None:
             z = controls.latents(z, labels, style)
-        yield Block(part, start, bulk.pixels(z, labels))
+        yield Block(part, start, bulk.pixels(z, labels, seeds))
 
 
 # Each writer opens what a part needs and returns what writes one block of it; `stack` closes it.

@@ -1,4 +1,4 @@
-"""Digits from seeds: (digit, seeds) -> labels and z -> images -> pixels, with NumPy alone.
+"""Digits from seeds: (digit, seeds) -> labels and z (chosen) -> images -> pixels (finished), with NumPy alone.
 
 Everything is computed in float64. In float32 the bytes of an image would depend on the size of the batch that
 it is computed in; in float64 what is left of that lies ten orders of magnitude below one grey level.
@@ -6,6 +6,7 @@ it is computed in; in float64 what is left of that lies ten orders of magnitude 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import threading
@@ -16,6 +17,9 @@ from typing import Any, Final, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from digit_generator.choose import MAX_TRIES, Choice
+from digit_generator.finish import VERSION as FINISH_VERSION
+from digit_generator.finish import edged_pixels, finished_pixels
 from digit_generator.weights import (
     arrays_from_bytes,
     bytes_from_file,
@@ -35,7 +39,7 @@ _local = threading.local()
 
 
 class DigitGenerator:
-    """The trained generator. Image i depends on (weights, digit, seed i) and on nothing else.
+    """The trained generator. Image i depends on (weights, choice, digit, seed i) and on nothing else.
 
     Drawing changes nothing in it: one object serves any number of threads.
 
@@ -44,6 +48,8 @@ class DigitGenerator:
     label_emb: the digits' embeddings, float64 [10, 100].
     layers: the four Linear layers, float64 (weight [outputs, inputs], bias [outputs]), BatchNorm folded in.
     provenance: what generator.json beside the file says of the weights, if it names their digest; else None.
+    choice: which z are refused (choose.py); None where every z is taken.
+    raw: whether pixels are the network's own, instead of finished by MNIST's scan rule (finish.py).
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class DigitGenerator:
         path: Path | None = None,
         digest: str = "",
         provenance: dict[str, Any] | None = None,
+        choice: Choice | None = None,
     ) -> None:
         """`arrays` are named and shaped as in weights.SHAPES. WeightsError if not."""
         check_shapes(arrays)
@@ -62,15 +69,51 @@ class DigitGenerator:
         self.provenance: Final = provenance
         self.label_emb: Final = arrays["label_emb.weight"].astype(np.float64)
         self.layers: Final = _layers_from_arrays(arrays)
+        self.choice = choice
+        self.raw = False
 
     @classmethod
-    def load(cls, path: str | Path | None = None) -> DigitGenerator:
-        """Read the weights at `path`, else where weights.find_weights looks. WeightsError if refused."""
+    def load(
+        cls, path: str | Path | None = None, *, raw: bool = False, every_z: bool = False
+    ) -> DigitGenerator:
+        """Read the weights at `path`, else where weights.find_weights looks. WeightsError if refused.
+
+        The choice file beside them is read, too. `raw` and `every_z` as in `variant`.
+        """
         path = find_weights(path)
         data = bytes_from_file(path)
         arrays = arrays_from_bytes(data, name=path.name)
         digest = hashlib.sha256(data).hexdigest()
-        return cls(arrays, path=path, digest=digest, provenance=_provenance_from_json(path, digest))
+        generator = cls(
+            arrays,
+            path=path,
+            digest=digest,
+            provenance=_provenance_from_json(path, digest),
+            choice=Choice.beside(path, digest),
+        )
+        return generator.variant(raw=raw, every_z=every_z)
+
+    def variant(self, *, raw: bool = False, every_z: bool = False) -> DigitGenerator:
+        """The same weights, drawn with another finish or choice; they are shared, not copied.
+
+        raw: pixels are the network's own, not finished. every_z: no z is refused.
+        """
+        if raw == self.raw and not (every_z and self.choice):
+            return self
+        other = copy.copy(self)
+        other.raw = raw
+        other.choice = None if every_z else self.choice
+        return other
+
+    @property
+    def finish_version(self) -> int:
+        """finish.VERSION, or 0 where pixels are the network's own: what a recipe holds."""
+        return 0 if self.raw else FINISH_VERSION
+
+    @property
+    def choice_digest(self) -> str:
+        """SHA-256 of the choice file, "" where every z is taken: what a recipe holds."""
+        return self.choice.digest if self.choice else ""
 
     @property
     def is_ours(self) -> bool:
@@ -88,10 +131,88 @@ class DigitGenerator:
         pixels = np.empty((len(seeds), 28, 28), np.uint8)
         for start in range(0, len(seeds), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            z = latents_from_seeds(seeds[chunk])  # float64 [b, 100]
-            images = self.images(z, labels[chunk])  # float64 [b, 1, 28, 28]
-            pixels[chunk] = pixels_from_images(images)  # uint8 [b, 28, 28]
+            z = self.latents(seeds[chunk], labels[chunk])  # float64 [b, 100]
+            pixels[chunk] = self.pixels(z, labels[chunk], seeds[chunk])  # uint8 [b, 28, 28]
         return pixels
+
+    def hand(self, digits: Sequence[int], seed: int) -> npt.NDArray[np.uint8]:
+        """Draw these digits in one hand: all from one z, which is accepted for all ten. uint8 [B, 28, 28].
+
+        ValueError as `digits`.
+        """
+        labels = labels_from_digits(digits, len(digits))
+        (seed,) = checked_seeds([seed])
+        z = self.hand_latent(seed)[None].repeat(len(labels), axis=0)
+        return self.pixels(z, labels, [seed] * len(labels))
+
+    def latents(
+        self, seeds: Sequence[int], labels: Sequence[int] | npt.NDArray[np.integer[Any]]
+    ) -> npt.NDArray[np.float64]:
+        """The z that each seed means for its digit, float64 [B, 100]: the first of its stream to be accepted.
+
+        The stream is RandomState(seed).standard_normal, a hundred numbers a z. ValueError as `digits`.
+        """
+        seeds = checked_seeds(seeds)
+        labels = labels_from_digits(labels, len(seeds))
+        first = z = latents_from_seeds(seeds)
+        if self.choice is None:
+            return z
+        z, waiting = first.copy(), np.arange(len(seeds))
+        for attempt in range(1, MAX_TRIES + 1):
+            label = labels[waiting]
+            hidden = self.hidden(z[waiting], self.label_emb[label])
+            waiting = waiting[self.choice.scores(hidden, label) <= self.choice.digit_bound]
+            if not len(waiting):
+                break
+            if attempt == MAX_TRIES:
+                z[waiting] = first[waiting]
+            else:
+                z[waiting] = latents_from_seeds([seeds[i] for i in waiting], attempt)
+        return z
+
+    def hand_latent(self, seed: int) -> npt.NDArray[np.float64]:
+        """The z of the seed's hand, float64 [100]: the first of its stream to be accepted for all ten digits."""
+        return latents_from_seeds([seed], self.hand_number(seed))[0]
+
+    def hand_number(self, seed: int) -> int:
+        """Which z of its stream, from 0, is the seed's hand."""
+        if self.choice is None:
+            return 0
+        for number in range(MAX_TRIES):
+            z = latents_from_seeds([seed], number).repeat(10, axis=0)
+            scores = self.choice.scores(self.hidden(z, self.label_emb), np.arange(10))
+            if scores.min() > self.choice.hand_bound:
+                return number
+        return 0
+
+    def pixels(
+        self,
+        z: npt.NDArray[np.floating[Any]],
+        labels: Sequence[int] | npt.NDArray[np.integer[Any]],
+        seeds: Sequence[int],
+        *,
+        in_box: bool = True,
+    ) -> npt.NDArray[np.uint8]:
+        """What is drawn from z, float [B, 100]: pixels, uint8 [B, 28, 28], finished unless `raw`.
+
+        The seeds are the finish's chance. Not `in_box`, every stroke stays where the network drew it
+        (finish.edged_pixels). ValueError as `images`.
+        """
+        return self.finished(pixels_from_images(self.images(z, labels)), labels, seeds, in_box=in_box)
+
+    def finished(
+        self,
+        raw_pixels: npt.NDArray[np.uint8],
+        labels: Sequence[int] | npt.NDArray[np.integer[Any]],
+        seeds: Sequence[int],
+        *,
+        in_box: bool = True,
+    ) -> npt.NDArray[np.uint8]:
+        """The network's pixels as this generator shows them: finished, or as they are if `raw`."""
+        if self.raw:
+            return raw_pixels
+        finish = finished_pixels if in_box else edged_pixels
+        return finish(raw_pixels, np.asarray(labels), np.asarray(seeds, np.int64))
 
     def images(
         self, z: npt.NDArray[np.floating[Any]], labels: Sequence[int] | npt.NDArray[np.integer[Any]]
@@ -159,8 +280,11 @@ class DigitGenerator:
         return hidden
 
 
-def latents_from_seeds(seeds: Sequence[int] | npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
-    """z, float64 [B, 100], N(0, I): row i is numpy.random.RandomState(seeds[i]).standard_normal(100).
+def latents_from_seeds(
+    seeds: Sequence[int] | npt.NDArray[np.integer[Any]], number: int = 0
+) -> npt.NDArray[np.float64]:
+    """z, float64 [B, 100], N(0, I): row i is z `number` of the stream of seeds[i], a hundred numbers each:
+    numpy.random.RandomState(seeds[i]).standard_normal(100 * (number + 1))[-100:].
 
     NumPy has frozen that stream (NEP 19), so that a seed means the same z for ever. Seeds are whole numbers,
     0...2^32-1; ValueError if not.
@@ -171,7 +295,7 @@ def latents_from_seeds(seeds: Sequence[int] | npt.NDArray[np.integer[Any]]) -> n
     z = np.empty((len(seeds), LATENT_SIZE))
     for row, seed in zip(z, seeds, strict=True):
         _local.rng.seed(seed)
-        row[:] = _local.rng.standard_normal(LATENT_SIZE)
+        row[:] = _local.rng.standard_normal(LATENT_SIZE * (number + 1))[-LATENT_SIZE:]
     return z
 
 

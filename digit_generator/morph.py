@@ -10,7 +10,6 @@ import numpy.typing as npt
 from digit_generator.generate import (
     DigitGenerator,
     labels_from_digits,
-    latents_from_seeds,
     pixels_from_images,
 )
 
@@ -27,14 +26,18 @@ def morph(
 ) -> npt.NDArray[np.uint8]:
     """From stop to stop, `frames_between` frames between two: pixels, uint8 [F, 28, 28], 0 ... 255 ink.
 
-    `stops` are (digit, seed), at least two of them; each is drawn as DigitGenerator.digits draws it. Between
-    two stops all steps are equally large, measured as the root mean square over the pixels. ValueError for
+    `stops` are (digit, seed), at least two of them; each is the z that DigitGenerator.digits draws. Frames are
+    finished in place, without the box, in which they would jump by whole pixels, and with one chance for all.
+    Between two stops all steps are equally large, measured as the root mean square over the network's images.
+    ValueError for
     fewer stops, another digit or seed, less than 0 frames between, or more than 2,000 frames in all.
     """
     _check(stops, frames_between)
     looks = np.linspace(0, len(stops) - 1, (len(stops) - 1) * (frames_between + 1) * _LOOKS + 1)
     places = _even_places(looks, _images(generator, stops, looks), frames_between + 1)
-    return pixels_from_images(_images(generator, stops, places))
+    pixels = pixels_from_images(_images(generator, stops, places))
+    digit, seed = stops[0]
+    return generator.finished(pixels, [digit] * len(pixels), [seed] * len(pixels), in_box=False)
 
 
 def frame_times(stops: Sequence[Stop], *, frames_between: int = 15) -> list[int]:
@@ -54,7 +57,7 @@ def morph_latents(
     """
     _check(stops, 0)
     digits, seeds = zip(*stops, strict=True)
-    z = latents_from_seeds(seeds)  # [S, 100]
+    z = generator.latents(seeds, digits)  # [S, 100]
     middle = generator.label_emb.mean(axis=0)
     embeddings = generator.label_emb[labels_from_digits(digits, len(stops))]  # [S, 100]
     before = np.minimum(places.astype(np.int64), len(stops) - 2)

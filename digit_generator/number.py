@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from digit_generator.generate import DigitGenerator, checked_seeds, pixels_from_images
+from digit_generator.generate import MAX_SEED, DigitGenerator, checked_seeds
 from digit_generator.shapes import estimated_shapes
 from digit_generator.style import Style, StyleControls, evened_latents, hand_latents
 
@@ -90,12 +90,13 @@ def write_number(
     style = style or Style()
     digits = [int(character) for character in text if character.isdigit()]
     labels = digits or [*range(10)]  # signs alone have the hand of the ten digits
-    z = evened_latents(generator, hand_latents(seed, labels), labels)
+    z = evened_latents(generator, hand_latents(seed, labels, generator=generator), labels)
     if style.asked:
         controls = controls or StyleControls.load(generator)
         z = controls.latents(z, labels, [controls.nearest(digit, style) for digit in labels])
-    images = generator.images(z, labels)
-    pixels = pixels_from_images(images)
+    # In place: the box would make the digits of a line jump by whole pixels. Each has a chance of its own.
+    seeds = (seed + np.arange(len(labels))) % (MAX_SEED + 1)
+    pixels = generator.pixels(z, labels, seeds.tolist(), in_box=False)
     return line_from_cells(text, pixels[: len(digits)], seed=seed, hand=pixels)
 
 

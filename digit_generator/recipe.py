@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 
@@ -41,6 +42,8 @@ class Recipe:
     style: what was asked for, by the names of STYLE_NAMES, in the units of style.Style. None leaves all.
     controls_sha256: with a style, style.StyleControls.digest; "" where it is not known.
     scale: pixels of the picture for one of the digit's.
+    finish: finish.VERSION of what finished it; 0 for the network's own pixels, as recipes without it mean.
+    choice_sha256: Choice.digest of what chose z; "" where every z was taken, as recipes without it mean.
     """
 
     weights_sha256: str
@@ -55,12 +58,15 @@ class Recipe:
     controls_sha256: str = ""
     scale: int = 1
     placeholder: bool = False
+    finish: int = 0
+    choice_sha256: str = ""
 
     def __post_init__(self) -> None:
         stops = self.stops
         checks = (
             re.fullmatch("([0-9a-f]{64})?", self.weights_sha256),
             re.fullmatch("([0-9a-f]{64})?", self.controls_sha256),
+            re.fullmatch("([0-9a-f]{64})?", self.choice_sha256) and self.finish in (0, FINISH_VERSION),
             (self.digit is not None) + (self.text is not None) + bool(stops) == 1,
             self.digit is None or self.digit in range(10),
             0 <= self.seed <= MAX_SEED and 1 <= self.count <= _MAX_COUNT,
@@ -96,11 +102,10 @@ class Recipe:
         """The recipe of a picture drawn by `generator`, in a style by `controls`; the rest are fields."""
         if isinstance(generator, PlaceholderGenerator):
             return cls("", placeholder=True, **picture)
-        if not style:
-            return cls(generator.digest, **picture)
-        return cls(
-            generator.digest, style=style, controls_sha256=controls.digest if controls else "", **picture
-        )
+        picture |= {"finish": generator.finish_version, "choice_sha256": generator.choice_digest}
+        if style:
+            picture |= {"style": style, "controls_sha256": controls.digest if controls else ""}
+        return cls(generator.digest, **picture)
 
     @classmethod
     def from_text(cls, text: str) -> Recipe:
@@ -110,6 +115,7 @@ class Recipe:
             types = {
                 "weights_sha256": str,
                 "controls_sha256": str,
+                "choice_sha256": str,
                 "text": str,
                 "animated": bool,
                 "placeholder": bool,
@@ -143,6 +149,8 @@ class Recipe:
             words += [f"--{name}={value!r}"]  # with "=", since a slant may begin with a minus
         words += ["--scale", str(self.scale)] * (self.scale > 1 and not self.stops)
         words += ["--placeholder"] * self.placeholder
+        words += ["--raw"] * (self.finish == 0 and not self.placeholder)
+        words += ["--every-z"] * (not self.choice_sha256 and not self.placeholder)
         words += ["--weights", weights] if weights else []
         if self.text is not None:
             words += ["--", self.text]  # a number may begin with a minus
@@ -166,8 +174,14 @@ class Recipe:
         else:
             what = {"number": str(self.text), "seed": str(self.seed)}
         what |= {name: f"{value:g}" for name, value in (self.style or {}).items()}
-        weights = "none, a placeholder drawn by rule" if self.placeholder else self.weights_sha256
-        return what | {"weights": weights or "unknown", "scale": str(self.scale)}
+        if self.placeholder:
+            return what | {"weights": "none, a placeholder drawn by rule", "scale": str(self.scale)}
+        return what | {
+            "weights": self.weights_sha256 or "unknown",
+            "choice": self.choice_sha256 or "every z is taken",
+            "finish": f"MNIST's scan rule, version {self.finish}" if self.finish else "none, as the network drew",
+            "scale": str(self.scale),
+        }
 
 
 def style_suffix(style: Mapping[str, float]) -> str:

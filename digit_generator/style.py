@@ -27,7 +27,6 @@ from digit_generator.generate import (
     DigitGenerator,
     checked_seeds,
     labels_from_digits,
-    latents_from_seeds,
     pixels_from_images,
 )
 from digit_generator.shapes import SHAPES, estimated_shapes, estimated_tails, measured_shapes
@@ -49,7 +48,7 @@ _HAND_SLANT = 0.12  # radians
 _USUAL_SPREAD = (0.65, 0.23, 2.5)  # of MNIST's digits, within one digit
 _HAND_STEPS = 8
 
-_WALK = 3  # counted up when anything changes about which z is found
+_WALK = 4  # counted up when anything changes about which z is found
 _STEPS = 30
 _LONGEST_STEP = 1.5  # in z, whose own length is about 10
 _GRID = 2.0**-16  # in z: what each step is rounded to
@@ -275,26 +274,31 @@ def styled_digits(
     controls = controls or StyleControls.load(generator)
     seeds = checked_seeds(seeds)
     labels = labels_from_digits(digit, len(seeds))
-    z = controls.latents(latents_from_seeds(seeds), labels, style)
-    return pixels_from_images(generator.images(z, labels))
+    z = controls.latents(generator.latents(seeds, labels), labels, style)
+    return generator.pixels(z, labels, seeds)
 
 
 def hand_latents(
-    seed: int, labels: Sequence[int] | npt.NDArray[np.integer[Any]], *, variation: float = HAND_VARIATION
+    seed: int,
+    labels: Sequence[int] | npt.NDArray[np.integer[Any]],
+    *,
+    variation: float = HAND_VARIATION,
+    generator: DigitGenerator | None = None,
 ) -> _Floats:
     """z, float64 [B, 100], of one writer: the seed's own z, and a little of each number's own.
 
     Number i gets the 100 numbers of the seed's stream after those of the numbers before it, so that a longer
     text begins as a shorter one. `variation` is the share of them, 0 (one z for all) to 1 (all different);
-    z stays N(0, I) whatever it is. ValueError for another seed, label or variation.
+    z stays N(0, I) whatever it is. With a generator, the seed's own z is the one that it accepts for all ten
+    digits (DigitGenerator.hand_latent). ValueError for another seed, label or variation.
     """
     (seed,) = checked_seeds([seed])
     labels = labels_from_digits(labels, len(labels))
     if not _is_finite(variation) or not 0 <= variation <= 1:
         raise ValueError(f"variation is {variation!r}: expected a number from 0 to 1")
-    stream = np.random.RandomState(seed).standard_normal((len(labels) + 1, LATENT_SIZE))
-    own: _Floats = stream[1:]
-    z: _Floats = math.sqrt(1 - variation**2) * stream[0] + variation * own
+    number = generator.hand_number(seed) if generator else 0
+    stream = np.random.RandomState(seed).standard_normal((number + 1 + len(labels), LATENT_SIZE))
+    z: _Floats = math.sqrt(1 - variation**2) * stream[number] + variation * stream[number + 1 :]
     return z
 
 
@@ -349,11 +353,13 @@ def learned_controls(
     columns: dict[str, list[list[float]]] = {name: [] for name in _COLUMNS}
     with tqdm(total=10 * samples, unit="digits", disable=not progress) as bar:
         for digit in range(10):
-            z = latents_from_seeds(range(_FIRST_SAMPLE, _FIRST_SAMPLE + samples))
-            images = generator.images(z, [digit] * samples)
+            seeds = range(_FIRST_SAMPLE, _FIRST_SAMPLE + samples)
+            labels = [digit] * samples
+            images = generator.images(generator.latents(seeds, labels), labels)
+            pixels = generator.finished(pixels_from_images(images), labels, seeds)
             parts = []
             for start in range(0, samples, 50):
-                parts.append(measured_shapes(pixels_from_images(images[start : start + 50])))
+                parts.append(measured_shapes(pixels[start : start + 50]))
                 bar.update(len(parts[-1]))
             measured = np.concatenate(parts)
             known = np.isfinite(measured).all(axis=1)

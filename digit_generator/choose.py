@@ -1,0 +1,102 @@
+"""Choose: which z of a seed's stream is drawn. The first that can write is taken, the others are refused.
+
+A generator is continuous, so between two styles of a digit there are z that are neither (Tanielian et al. 2020,
+arXiv:2006.04596). Rejection is the known cure (Azadi et al. 2019, "Discriminator Rejection Sampling"; Verine et
+al. 2024, "Optimal Budgeted Rejection Sampling"): a small head on what the generator has before its last layer
+says how likely the drawing is beside real digits. What it learned lies in a file beside the weights, bound to
+them by their SHA-256; `python -m digit_generator.evaluation.choice` makes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+SUFFIX = ".choice.safetensors"
+MAX_TRIES = 64
+"""z of one stream that are looked at; if all are refused, the first is drawn."""
+
+HIDDEN, UNITS = 1024, 64
+_SHAPES = {
+    "hidden.weight": (UNITS, HIDDEN),
+    "label.weight": (10, UNITS),
+    "score.weight": (UNITS,),
+    "score.bias": (1,),
+}
+_SLOPE = 0.2
+
+_Floats = npt.NDArray[np.float64]
+
+
+class ChoiceError(ValueError):
+    """A choice file that is none, or not of these weights; the message is one sentence for a person."""
+
+
+class Choice:
+    """The head that was learned for one generator. Drawing changes nothing in it.
+
+    digest: the file's SHA-256 in hexadecimal.
+    digit_bound, hand_bound: the score above which a digit, and the worst of a hand's ten, is accepted.
+    record: how it was learned, as the file says.
+    """
+
+    def __init__(self, data: bytes, weights_sha256: str) -> None:
+        """`data` is a choice file. ChoiceError if it is none, or is about other weights."""
+        try:
+            arrays = load(data)
+            length = int.from_bytes(data[:8], "little")
+            record: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["choice"])
+            self.digit_bound: Final = float(record["digit_bound"])
+            self.hand_bound: Final = float(record["hand_bound"])
+            owner = record["weights_sha256"]
+        except (SafetensorError, ValueError, KeyError, TypeError):
+            raise ChoiceError("it is no choice file") from None
+        if {name: array.shape for name, array in arrays.items()} != _SHAPES:
+            raise ChoiceError("it is no choice file of this program")
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ChoiceError("it holds numbers that are not finite")
+        if owner != weights_sha256:
+            raise ChoiceError("it was learned from other weights")
+        self.record: Final = record
+        self.digest: Final = hashlib.sha256(data).hexdigest()
+        wide = {name: array.astype(np.float64) for name, array in arrays.items()}
+        self.hidden_weight: Final = wide["hidden.weight"]  # [64, 1024]
+        self.label_weight: Final = wide["label.weight"]  # [10, 64]
+        self.score_weight: Final = wide["score.weight"]  # [64]
+        self.score_bias: Final = float(wide["score.bias"][0])
+
+    @classmethod
+    def beside(cls, weights: Path, weights_sha256: str) -> Choice | None:
+        """The choice file beside the weights; None where there is none, or none of these weights."""
+        try:
+            return cls(choice_path(weights).read_bytes(), weights_sha256)
+        except (OSError, ChoiceError):
+            return None
+
+    def scores(self, hidden: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64]) -> _Floats:
+        """How likely each drawing is beside real digits, float64 [B], higher = more real.
+
+        hidden: float [B, 1024], what goes into the generator's last layer; labels: int64 [B], 0...9.
+        """
+        units = hidden @ self.hidden_weight.T + self.label_weight[labels]  # [B, 64]
+        units = np.maximum(units, _SLOPE * units)  # LeakyReLU
+        scores: _Floats = units @ self.score_weight + self.score_bias
+        return scores
+
+
+def choice_path(weights: Path) -> Path:
+    """Where the choice file of a weights file lies."""
+    return weights.with_name(weights.stem + SUFFIX)
+
+
+def bytes_from_choice(arrays: dict[str, npt.NDArray[np.floating[Any]]], record: dict[str, Any]) -> bytes:
+    """The choice file: the head in half precision, and how it was learned."""
+    halves = {name: np.ascontiguousarray(arrays[name], np.float16) for name in _SHAPES}
+    return save(halves, {"choice": json.dumps(record)})

@@ -1,0 +1,299 @@
+"""Finish: from the network's grey image to pixels made by MNIST's own scan rule, in whole numbers alone.
+
+MNIST's digits were black-and-white scans. Its greys come from one rule (LeCun et al. 1998, section III-A;
+reconstructed by Yadav and Bottou 2019, "Cold case: the lost MNIST digits", arXiv:1905.10498): the bilevel digit
+is cropped to its ink, averaged by area into 20x20, and placed in 28x28 by its centre of mass. No smooth network
+draws the lattice of levels that this leaves, so the network gives the shape and the rule gives the greys:
+
+1. scan: the image is enlarged (cubic convolution, Keys 1981, a = -3/4) to a scan of 28 * size / 20 pixels a side
+   and cut at half of the ink, at each pixel a little higher or lower by chance: the outline is as rough as a
+   scan's;
+2. pieces much smaller than the largest are dropped;
+3. the box: crop, area average into 20x20, centre of mass (`finished_pixels`); or
+   the edge: area average into 28x28, in place (`edged_pixels`), for what may not jump by a pixel.
+
+All of it is computed in whole numbers, which float32 products below 2^24 hold exactly, so that batch, order,
+threads and processor change nothing. Chance is a hash of (seed, digit, place).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+VERSION = 1
+"""Counted up when a finished picture changes; recipes hold it, 0 stands for the network's own pixels."""
+
+# How large the scan is, in pixels of 28 image pixels' width: a row for each class of stroke, thin to thick, in
+# which chance chooses. Thin strokes come from large scans. Fitted on training images: see docs/decisions.md.
+SCAN_SIZES = (
+    (50, 58, 64, 70, 74, 82, 90, 96),
+    (46, 54, 60, 64, 70, 76, 84, 96),
+    (44, 50, 56, 60, 66, 72, 78, 92),
+    (40, 48, 54, 58, 62, 68, 76, 88),
+    (38, 44, 48, 52, 56, 62, 68, 80),
+)
+# A digit is in the first class whose bound its ink over its edge, in thousandths, does not exceed: the fifths of
+# MNIST's training digits.
+STROKE_BOUNDS = (571, 648, 718, 820)
+ROUGHNESS = 13  # what chance, -32768 ... 32767, counts in the field: 0.06 of the ink, root mean square
+SMALLEST_PIECE = 8  # percent of the largest piece's area; smaller ones are dropped
+KEPT_WHITE = 32  # of 256: how often a pixel as bright as the brightest stays 255 and does not become 254
+
+_UNIT = 128  # a cubic weight of 1
+_HALF = 255 * _UNIT * _UNIT // 2  # half of the ink, in the field's unit
+_BOX, _SIDE = 20, 28
+_SMALLEST_CROP = 10  # scan pixels: no smaller square is enlarged to 20x20
+_CHUNK = 512  # images finished at a time: 30 MB of working memory
+
+Pixels = npt.NDArray[np.uint8]
+_Float32 = npt.NDArray[np.float32]
+_Ints = npt.NDArray[np.int64]
+_Bools = npt.NDArray[np.bool_]
+
+
+def finished_pixels(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer]) -> Pixels:
+    """The network's pixels -> MNIST's kind: uint8 [B, 28, 28] each, 0 background ... 255 ink.
+
+    labels, int [B], 0...9, and seeds, int [B], 0...2^32-1, decide only by chance how large the scan is and
+    how its outline runs. A digit without ink stays empty.
+    """
+    return _in_chunks(raw, labels, seeds, in_box=True)
+
+
+def edged_pixels(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer]) -> Pixels:
+    """As `finished_pixels`, but every stroke stays where it is: no crop, no move to the centre of mass."""
+    return _in_chunks(raw, labels, seeds, in_box=False)
+
+
+def scans(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer]) -> list[_Bools]:
+    """The black-and-white scan of each digit, bool [size, size], True for ink: what the rule is applied to."""
+    found: list[_Bools] = [np.zeros((0, 0), np.bool_)] * len(raw)
+    chance = chance_of(labels, seeds)
+    sizes = scan_sizes(raw, chance)
+    for size in np.unique(sizes):
+        part = np.flatnonzero(sizes == size)
+        for index, scan in zip(part, _scan(raw[part], int(size), chance[part]), strict=True):
+            found[index] = scan
+    return found
+
+
+def chance_of(labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
+    """The number, uint32 [B], from which all chance of an image follows."""
+    seeds = np.asarray(seeds).astype(np.uint32)
+    return hashed(hashed(seeds) ^ (np.asarray(labels).astype(np.uint32) + np.uint32(1)))
+
+
+def hashed(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """uint32 -> uint32, each bit of the result as good as a coin (the finaliser of MurmurHash3, Appleby 2011)."""
+    mixed = numbers ^ (numbers >> np.uint32(16))
+    mixed = mixed * np.uint32(0x85EBCA6B)
+    mixed ^= mixed >> np.uint32(13)
+    mixed *= np.uint32(0xC2B2AE35)
+    mixed ^= mixed >> np.uint32(16)
+    return mixed
+
+
+def scan_sizes(raw: Pixels, chance: npt.NDArray[np.uint32]) -> _Ints:
+    """How large the scan of each image is: int [B]. Stroke thickness chooses a row of SCAN_SIZES, chance a
+    column."""
+    ink = raw.sum(axis=(1, 2), dtype=np.int64)
+    wide = np.pad(raw, ((0, 0), (1, 1), (1, 1))).astype(np.int16)
+    edge = np.abs(wide[:, 1:, 1:] - wide[:, :-1, :-1]).sum(axis=(1, 2), dtype=np.int64)
+    edge += np.abs(wide[:, :-1, 1:] - wide[:, 1:, :-1]).sum(axis=(1, 2), dtype=np.int64)
+    thicker = [1000 * ink > bound * edge for bound in STROKE_BOUNDS]
+    row = np.sum(thicker, axis=0)
+    sizes: _Ints = np.array(SCAN_SIZES)[row, chance % np.uint32(len(SCAN_SIZES[0]))]
+    return sizes
+
+
+def _in_chunks(
+    raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer], *, in_box: bool
+) -> Pixels:
+    finished = np.zeros_like(raw)
+    for start in range(0, len(raw), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        chance = chance_of(labels[chunk], seeds[chunk])
+        sizes = scan_sizes(raw[chunk], chance)
+        for size in np.unique(sizes):
+            part = np.flatnonzero(sizes == size)
+            scan = _scan(raw[chunk][part], int(size), chance[part])
+            greys = _boxed(scan, chance[part]) if in_box else _in_place(scan)
+            finished[start + part] = greys
+    return finished
+
+
+# From the image to the scan
+
+
+def _scan(raw: Pixels, size: int, chance: npt.NDArray[np.uint32]) -> _Bools:
+    """The bilevel scan without small pieces, bool [B, size, size]."""
+    enlarge = enlargement(size)
+    field = enlarge @ raw.astype(np.float32) @ enlarge.T  # [B, size, size], 0 ... 255 * _UNIT^2
+    scan = field > _HALF
+    # Only where chance could turn it is it asked for.
+    near = np.flatnonzero(np.abs(field - _HALF) <= ROUGHNESS * 32768)
+    image, place = np.divmod(near, size * size)
+    luck = hashed(chance[image] + place.astype(np.uint32)) & np.uint32(0xFFFF)
+    rough = field.reshape(-1)[near] + ROUGHNESS * (luck.astype(np.float32) - 32768)
+    scan.reshape(-1)[near] = rough > _HALF
+    _drop_small_pieces(scan)
+    return scan
+
+
+@lru_cache(maxsize=64)
+def enlargement(size: int) -> _Float32:
+    """Cubic convolution from 28 to `size` pixels: whole numbers, float32 [size, 28], rows of sum 128 or so.
+
+    Keys 1981, equation 15 with a = -3/4, at r / (2 size) pixels from a pixel's centre:
+    (5 t^3 - 9 t^2 + 4) / 4 up to 1, (-3 t^3 + 15 t^2 - 24 t + 12) / 4 up to 2.
+    """
+    unit = 2 * size  # one image pixel
+    weights = np.zeros((size, _SIDE), np.int64)
+    for row in range(size):
+        centre = (2 * row + 1) * _SIDE - size  # of the scan's pixel, from the first image pixel's centre
+        for column in range(_SIDE):
+            r = abs(centre - column * unit)
+            if r <= unit:
+                cubic = 5 * r**3 - 9 * r**2 * unit + 4 * unit**3
+            elif r < 2 * unit:
+                cubic = -3 * r**3 + 15 * r**2 * unit - 24 * r * unit**2 + 12 * unit**3
+            else:
+                continue
+            weights[row, column] = (cubic * _UNIT // 2 + unit**3) // (2 * unit**3)
+    return weights.astype(np.float32)
+
+
+def _drop_small_pieces(scan: _Bools) -> None:
+    """Erase, in place, of each [B, size, size] the pieces (8-connected) much smaller than its largest one.
+
+    Works on runs, the unbroken rows of ink: two runs of neighbouring rows that touch are one piece.
+    """
+    count, size, _ = scan.shape
+    width = size + 2  # with a gap, so that no run touches one across the border
+    padded = np.zeros((count, size + 2, width), np.int8)
+    padded[:, 1:-1, 1:-1] = scan
+    change = np.diff(padded.reshape(-1), prepend=np.int8(0))
+    starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    first = np.searchsorted(ends, starts - width, "left")  # of the row above, the first that ends here or later
+    after = np.searchsorted(starts, ends - width, "right")
+    touching = np.maximum(after - first, 0)
+    below = np.repeat(np.arange(len(starts)), touching)
+    above = np.arange(len(below)) - np.repeat(np.cumsum(touching) - touching, touching) + first[below]
+    piece = np.arange(len(starts))
+    while True:  # each run takes the lowest number that it can reach
+        lowest = np.minimum(piece[below], piece[above])
+        joined = piece.copy()
+        np.minimum.at(joined, piece[below], lowest)
+        np.minimum.at(joined, piece[above], lowest)
+        joined = joined[joined]
+        if (joined == piece).all():
+            break
+        piece = joined
+    area = np.bincount(piece, weights=ends - starts, minlength=len(starts))[piece]
+    image = starts // ((size + 2) * width)
+    largest = np.zeros(count)
+    np.maximum.at(largest, image, area)
+    for run in np.flatnonzero(100 * area < SMALLEST_PIECE * largest[image]):
+        row, column = divmod(int(starts[run]) - int(image[run]) * (size + 2) * width, width)
+        scan[image[run], row - 1, column - 1 : column - 1 + int(ends[run] - starts[run])] = False
+
+
+# From the scan to pixels
+
+
+def _boxed(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
+    """MNIST's rule: crop to a square, area average into 20x20, brightest to 255, centre of mass."""
+    count, size, _ = scan.shape
+    finished = np.zeros((count, _SIDE, _SIDE), np.uint8)
+    rows, columns = scan.any(axis=2), scan.any(axis=1)  # [B, size]
+    top, left = rows.argmax(axis=1), columns.argmax(axis=1)
+    height = size - rows[:, ::-1].argmax(axis=1) - top
+    width = size - columns[:, ::-1].argmax(axis=1) - left
+    side = np.maximum(np.maximum(height, width), _SMALLEST_CROP)
+    down = _placed_averages(top - (side - height) // 2, side, size)
+    across = _placed_averages(left - (side - width) // 2, side, size)
+    cover = down @ scan.astype(np.float32) @ across.transpose(0, 2, 1)  # [B, 20, 20], 0 ... (5 side)^2
+    brightest = np.minimum(25 * side**2, cover.max(axis=(1, 2)).astype(np.int64))
+    inked = np.flatnonzero(brightest)
+    brightest = brightest[inked, None, None]
+    levels = 255 * cover[inked].astype(np.int64) // np.maximum(brightest, 1)
+    np.minimum(levels, 255, out=levels)
+    _dim_ties(levels, chance[inked])
+    mass = levels.sum(axis=(1, 2))
+    middle = np.arange(_BOX)
+    down_by = (29 * mass - 2 * (levels.sum(axis=2) @ middle)) // (2 * mass)  # floor(14.5 - centre of mass)
+    right_by = (29 * mass - 2 * (levels.sum(axis=1) @ middle)) // (2 * mass)
+    for index, grey, y, x in zip(inked, levels, down_by.clip(0, 8), right_by.clip(0, 8), strict=True):
+        finished[index, y : y + _BOX, x : x + _BOX] = grey
+    return finished
+
+
+def _dim_ties(levels: _Ints, chance: npt.NDArray[np.uint32]) -> None:
+    """255 -> 254 in place, except by chance: levels [B, 20, 20].
+
+    MNIST's sums were of 32 bits, whose last one made of equal pixels some 255 and most 254; in one image of
+    eight all stay 255.
+    """
+    image, place = np.nonzero((levels == 255).reshape(len(levels), -1))
+    luck = hashed(chance[image] ^ (place.astype(np.uint32) + np.uint32(0x10000))) & np.uint32(255)
+    some = chance[image] >> np.uint32(29) != 0
+    dimmed = some & (luck >= KEPT_WHITE)
+    levels.reshape(len(levels), -1)[image[dimmed], place[dimmed]] = 254
+
+
+def _placed_averages(start: _Ints, side: _Ints, size: int) -> _Float32:
+    """The averages of a square of `side` scan pixels from `start` on: float32 [B, 20, size]."""
+    table = _all_averages()  # [sides, 20, longest], padded by zeros
+    place = np.arange(size) - start[:, None]  # [B, size], in the square
+    inside = (place >= 0) & (place < side[:, None])
+    taken = table[side[:, None], :, np.where(inside, place, table.shape[2] - 1)]  # [B, size, 20]
+    placed: _Float32 = taken.transpose(0, 2, 1)
+    return placed
+
+
+@lru_cache(maxsize=1)
+def _all_averages() -> _Float32:
+    longest = max(map(max, SCAN_SIZES)) + 1
+    table = np.zeros((longest, _BOX, longest), np.float32)
+    for side in range(_SMALLEST_CROP, longest):
+        table[side, :, :side] = averages(side)
+    return table
+
+
+def averages(side: int) -> _Float32:
+    """From `side` scan pixels to 20: what each covers of each, whole numbers, float32 [20, side].
+
+    A pixel of the box is 5 * side units, one of the scan 100. One that lies across a border is taken 99 wide,
+    and one within a border is whole: MNIST's rule has this flaw, which shows as faint streaks.
+    """
+    cover = np.zeros((_BOX, side), np.float32)
+    unit = 5 * side
+    for pixel in range(side):
+        start, end = 100 * pixel, 100 * pixel + 99
+        first, last = start // unit, -(-end // unit) - 1
+        if first == last:
+            cover[first, pixel] = 100
+        else:
+            cover[first, pixel] = unit * (first + 1) - start
+            cover[first + 1 : last, pixel] = unit
+            cover[last, pixel] = end - unit * last
+    return cover
+
+
+def _in_place(scan: _Bools) -> Pixels:
+    """Area average into 28x28: an image pixel is `size` units wide, one of the scan 28."""
+    size = scan.shape[1]
+    average = _averages_in_place(size)
+    cover = average @ scan.astype(np.float32) @ average.T  # [B, 28, 28], 0 ... size^2
+    levels: Pixels = (255 * cover.astype(np.int64) // size**2).astype(np.uint8)
+    return levels
+
+
+@lru_cache(maxsize=64)
+def _averages_in_place(size: int) -> _Float32:
+    image, scan = np.arange(_SIDE)[:, None], np.arange(size)[None, :]
+    over = np.minimum((image + 1) * size, (scan + 1) * _SIDE) - np.maximum(image * size, scan * _SIDE)
+    return np.maximum(over, 0).astype(np.float32)
