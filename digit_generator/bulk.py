@@ -2,24 +2,25 @@
 
 Float32 is fast, but now and then a pixel lies so near to the border between two greys that the error of
 float32 decides. So all images are computed in float32, and a pixel within a margin of such a border is
-computed again in float64; so is a choice near its bound. The margin is measured with the weights and on the machine at hand, see MARGIN.
+computed again in float64, as is a choice near its bound. The margin is measured with the weights and on the
+machine at hand, see MARGIN. The finish counts in whole numbers and is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from digit_generator.choose import MAX_TRIES
 from digit_generator.generate import (
     LATENT_SIZE,
     LEAKY_SLOPE,
     DigitGenerator,
     checked_latents,
     checked_seeds,
+    first_accepted,
     labels_from_digits,
     latents_from_seeds,
 )
@@ -34,6 +35,8 @@ MEASURED = 512
 _ROUNDING = 3e-5
 _UNSURE = 1e-3  # of a score, whose float32 error is below 1e-4: nearer to the bound, float64 decides
 _CHUNK = 512  # images computed at a time: what they need stays in the processor's cache
+
+_Buffers = list[npt.NDArray[np.float32]]
 
 
 class BulkGenerator:
@@ -59,32 +62,13 @@ class BulkGenerator:
         """
         seeds = checked_seeds(seeds)
         labels = labels_from_digits(labels, len(seeds))
-        return self.pixels(self.latents(seeds, labels), labels, seeds)
+        z = np.empty((len(seeds), LATENT_SIZE))
 
-    def latents(self, seeds: Sequence[int], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """As DigitGenerator.latents: z, float64 [B, 100], by float32 where that is sure of the choice."""
-        choice = self.generator.choice
-        z = latents_from_seeds(seeds)
-        if choice is None:
-            return z
-        waiting = np.arange(len(seeds))
-        buffers = self._buffers()
-        for attempt in range(MAX_TRIES):
-            if attempt:
-                z[waiting] = latents_from_seeds([seeds[i] for i in waiting], attempt)
-            refused = []
-            for start in range(0, len(waiting), _CHUNK):
-                part = waiting[start : start + _CHUNK]
-                hidden = self._hidden(z[part], labels[part], buffers)
-                scores = choice.scores(hidden.astype(np.float64), labels[part])
-                unsure = part[np.abs(scores - choice.digit_bound) <= _UNSURE]
-                refused.append(part[scores <= choice.digit_bound - _UNSURE])
-                if len(unsure):
-                    exact = self.generator.hidden(z[unsure], self.generator.label_emb[labels[unsure]])
-                    refused.append(unsure[choice.scores(exact, labels[unsure]) <= choice.digit_bound])
-            waiting = np.sort(np.concatenate(refused)) if refused else waiting[:0]
-        z[waiting] = latents_from_seeds([seeds[i] for i in waiting])
-        return z
+        def choose(chunk: slice, buffers: _Buffers) -> npt.NDArray[np.float32]:
+            z[chunk], hidden = self._chosen(seeds[chunk], labels[chunk], buffers)
+            return hidden
+
+        return self.generator.finished(self._raw_pixels(z, labels, choose), labels, seeds)
 
     def pixels(
         self,
@@ -92,28 +76,68 @@ class BulkGenerator:
         labels: npt.NDArray[np.integer[Any]],
         seeds: Sequence[int] | npt.NDArray[np.integer[Any]],
     ) -> npt.NDArray[np.uint8]:
-        """As DigitGenerator.pixels: z, float [B, 100], labels, int [B] -> uint8 [B, 28, 28], finished.
+        """As DigitGenerator.pixels: z, float [B, 100], labels and seeds, int [B] -> uint8 [B, 28, 28].
 
-        ValueError for another shape, another label, or a z that is not finite.
+        ValueError for another shape, another label or seed, or a z that is not finite.
         """
-        labels = labels_from_digits(labels, len(z))
-        return self.generator.finished(self.raw_pixels(z, labels), labels, checked_seeds(seeds))
-
-    def raw_pixels(
-        self, z: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
-    ) -> npt.NDArray[np.uint8]:
-        """The network's own pixels: z, float [B, 100], and labels, int [B], 0...9 -> uint8 [B, 28, 28].
-
-        ValueError for another shape, another label, or a z that is not finite.
-        """
+        seeds = checked_seeds(seeds)
         z = checked_latents(z)
         labels = labels_from_digits(labels, len(z))
+
+        def compute(chunk: slice, buffers: _Buffers) -> npt.NDArray[np.float32]:
+            return self._hidden(z[chunk], labels[chunk], buffers)
+
+        return self.generator.finished(self._raw_pixels(z, labels, compute), labels, seeds)
+
+    def latents(self, seeds: Sequence[int], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """As DigitGenerator.latents: z, float64 [B, 100]."""
+        z = np.empty((len(seeds), LATENT_SIZE))
+        buffers = self._buffers()
+        for start in range(0, len(seeds), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            z[chunk], _ = self._chosen(seeds[chunk], labels[chunk], buffers)
+        return z
+
+    def _chosen(
+        self, seeds: Sequence[int], labels: npt.NDArray[np.int64], buffers: _Buffers
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+        """The z that the seeds mean, float64 [b, 100], and what goes into the last layer, float32 [b, 1024].
+
+        Where float32 is not sure of a choice, float64 decides.
+        """
+        choice = self.generator.choice
+        if choice is None:
+            z = latents_from_seeds(seeds)
+            return z, self._hidden(z, labels, buffers)
+
+        def accepts(
+            z: npt.NDArray[np.float64], hidden: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+        ) -> npt.NDArray[np.bool_]:
+            scores = choice.scores(hidden.astype(np.float64), labels)
+            unsure = np.flatnonzero(np.abs(scores - choice.digit_bound) <= _UNSURE)
+            if len(unsure):
+                exact = self.generator.hidden(z[unsure], self.generator.label_emb[labels[unsure]])
+                scores[unsure] = choice.scores(exact, labels[unsure])
+            return scores > choice.digit_bound
+
+        return first_accepted(seeds, labels, lambda z, labels: self._hidden(z, labels, buffers), accepts)
+
+    def _raw_pixels(
+        self,
+        z: npt.NDArray[np.float64],
+        labels: npt.NDArray[np.int64],
+        hidden_of: Callable[[slice, _Buffers], npt.NDArray[np.float32]],
+    ) -> npt.NDArray[np.uint8]:
+        """The network's own pixels, uint8 [B, 28, 28], from what `hidden_of` says goes into the last layer.
+
+        It may fill `z`, chunk by chunk: z is looked at after it.
+        """
         pixels = np.empty((len(z), 784), np.uint8)
         rows, columns = [], []  # of the pixels near a border
         buffers = self._buffers()
         for start in range(0, len(z), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            greys, lengths = self._greys(z[chunk], labels[chunk], buffers)  # float32 [b, 784], 0...255; [b]
+            greys, lengths = self._greys(hidden_of(chunk, buffers), buffers)  # float32 [b, 784], 0...255; [b]
             rounded = np.rint(greys, out=buffers[-1][: len(greys)])
             pixels[chunk] = rounded
             # How far a grey is from the nearest border, 0.5 from where it was rounded to, is compared with
@@ -152,28 +176,21 @@ class BulkGenerator:
             pixels[rows[part], columns[part]] = np.rint((np.tanh(values) + 1) * 127.5)
 
     def _greys(
-        self,
-        z: npt.NDArray[np.float64],
-        labels: npt.NDArray[np.int64],
-        buffers: list[npt.NDArray[np.float32]],
+        self, hidden: npt.NDArray[np.float32], buffers: _Buffers
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """The network in float32: [b, 784], 0...255 before rounding, in one of the buffers; lengths, [b]."""
-        x, lengths = self._before_tanh(z, labels, buffers)
+        """From the last hidden layer: [b, 784], 0...255 before rounding, in a buffer; its lengths, [b]."""
+        x, lengths = self._before_tanh(hidden, buffers)
         x = np.tanh(x, out=x)
         x += 1
         x *= np.float32(127.5)
         return x, lengths
 
     def _before_tanh(
-        self,
-        z: npt.NDArray[np.float64],
-        labels: npt.NDArray[np.int64],
-        buffers: list[npt.NDArray[np.float32]],
+        self, hidden: npt.NDArray[np.float32], buffers: _Buffers
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What goes into tanh, [b, 784], in one of the buffers; the lengths of what the last layer sees."""
-        hidden = self._hidden(z, labels, buffers)
         weight, bias = self._layers[-1]
-        x = np.matmul(hidden, weight, out=buffers[6][: len(z)])
+        x = np.matmul(hidden, weight, out=buffers[6][: len(hidden)])
         x += bias
         return x, np.sqrt(np.einsum("ij,ij->i", hidden, hidden))
 
@@ -181,7 +198,7 @@ class BulkGenerator:
         self,
         z: npt.NDArray[np.float64],
         labels: npt.NDArray[np.int64],
-        buffers: list[npt.NDArray[np.float32]],
+        buffers: _Buffers,
     ) -> npt.NDArray[np.float32]:
         """What goes into the last layer, [b, 1024], in one of the buffers."""
         count = len(z)
@@ -193,7 +210,7 @@ class BulkGenerator:
             x += bias
         return np.maximum(x, np.multiply(x, np.float32(LEAKY_SLOPE), out=buffers[5][:count]), out=x)
 
-    def _buffers(self) -> list[npt.NDArray[np.float32]]:
+    def _buffers(self) -> _Buffers:
         sizes = [256, 512, 1024, 256, 512, 1024, 784, 784]
         return [np.empty((_CHUNK, size), np.float32) for size in sizes]
 
@@ -203,7 +220,8 @@ class BulkGenerator:
         labels = np.arange(MEASURED) % 10
         weight, bias = self.generator.layers[-1]
         exact = self.generator.hidden(z, self.generator.label_emb[labels]) @ weight.T + bias
-        x, lengths = self._before_tanh(z, labels, self._buffers())
+        buffers = self._buffers()
+        x, lengths = self._before_tanh(self._hidden(z, labels, buffers), buffers)
         scale = lengths[:, None] * self._lengths
         return float((np.abs(x - exact) / np.where(scale > 0, scale, np.inf)).max())
 

@@ -1,13 +1,12 @@
 """Finish: from the network's grey image to pixels made by MNIST's own scan rule, in whole numbers alone.
 
 MNIST's digits were black-and-white scans. Its greys come from one rule (LeCun et al. 1998, section III-A;
-reconstructed by Yadav and Bottou 2019, "Cold case: the lost MNIST digits", arXiv:1905.10498): the bilevel digit
-is cropped to its ink, averaged by area into 20x20, and placed in 28x28 by its centre of mass. No smooth network
-draws the lattice of levels that this leaves, so the network gives the shape and the rule gives the greys:
+reconstructed by Yadav and Bottou 2019, "Cold case: the lost MNIST digits", arXiv:1905.10498): the bilevel
+digit is cropped to its ink, averaged by area into 20x20, and placed in 28x28 by its centre of mass. No smooth
+network draws the lattice of levels that this leaves, so the network gives the shape and the rule the greys:
 
-1. scan: the image is enlarged (cubic convolution, Keys 1981, a = -3/4) to a scan of 28 * size / 20 pixels a side
-   and cut at half of the ink, at each pixel a little higher or lower by chance: the outline is as rough as a
-   scan's;
+1. scan: the image is enlarged (cubic convolution, Keys 1981, a = -3/4) to 38 to 96 pixels a side and cut at
+   half of the ink, at each pixel a little higher or lower by chance: the outline is as rough as a scan's;
 2. pieces much smaller than the largest are dropped;
 3. the box: crop, area average into 20x20, centre of mass (`finished_pixels`); or
    the edge: area average into 28x28, in place (`edged_pixels`), for what may not jump by a pixel.
@@ -26,8 +25,8 @@ import numpy.typing as npt
 VERSION = 1
 """Counted up when a finished picture changes; recipes hold it, 0 stands for the network's own pixels."""
 
-# How large the scan is, in pixels of 28 image pixels' width: a row for each class of stroke, thin to thick, in
-# which chance chooses. Thin strokes come from large scans. Fitted on training images: see docs/decisions.md.
+# Pixels of a scan's side, which spans the image's 28: a row for each class of stroke, thin to thick, in which
+# chance chooses. Thin strokes come from large scans. Fitted on training images: see docs/decisions.md.
 SCAN_SIZES = (
     (50, 58, 64, 70, 74, 82, 90, 96),
     (46, 54, 60, 64, 70, 76, 84, 96),
@@ -35,8 +34,8 @@ SCAN_SIZES = (
     (40, 48, 54, 58, 62, 68, 76, 88),
     (38, 44, 48, 52, 56, 62, 68, 80),
 )
-# A digit is in the first class whose bound its ink over its edge, in thousandths, does not exceed: the fifths of
-# MNIST's training digits.
+# A digit is in the first class whose bound its ink over its edge, in thousandths, does not exceed: the fifths
+# of MNIST's training digits.
 STROKE_BOUNDS = (571, 648, 718, 820)
 ROUGHNESS = 13  # what chance, -32768 ... 32767, counts in the field: 0.06 of the ink, root mean square
 SMALLEST_PIECE = 8  # percent of the largest piece's area; smaller ones are dropped
@@ -69,7 +68,7 @@ def edged_pixels(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArra
 
 
 def scans(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer]) -> list[_Bools]:
-    """The black-and-white scan of each digit, bool [size, size], True for ink: what the rule is applied to."""
+    """The black-and-white scan of each digit, bool [size, size], True for ink."""
     found: list[_Bools] = [np.zeros((0, 0), np.bool_)] * len(raw)
     chance = chance_of(labels, seeds)
     sizes = scan_sizes(raw, chance)
@@ -82,12 +81,11 @@ def scans(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.in
 
 def chance_of(labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
     """The number, uint32 [B], from which all chance of an image follows."""
-    seeds = np.asarray(seeds).astype(np.uint32)
-    return hashed(hashed(seeds) ^ (np.asarray(labels).astype(np.uint32) + np.uint32(1)))
+    return hashed(hashed(seeds.astype(np.uint32)) ^ (labels.astype(np.uint32) + np.uint32(1)))
 
 
 def hashed(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """uint32 -> uint32, each bit of the result as good as a coin (the finaliser of MurmurHash3, Appleby 2011)."""
+    """uint32 -> uint32, each bit of the result as good as a coin (MurmurHash3's finaliser, Appleby 2011)."""
     mixed = numbers ^ (numbers >> np.uint32(16))
     mixed = mixed * np.uint32(0x85EBCA6B)
     mixed ^= mixed >> np.uint32(13)
@@ -177,7 +175,9 @@ def _drop_small_pieces(scan: _Bools) -> None:
     padded[:, 1:-1, 1:-1] = scan
     change = np.diff(padded.reshape(-1), prepend=np.int8(0))
     starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-    first = np.searchsorted(ends, starts - width, "left")  # of the row above, the first that ends here or later
+    first = np.searchsorted(
+        ends, starts - width, "left"
+    )  # of the row above, the first that ends here or later
     after = np.searchsorted(starts, ends - width, "right")
     touching = np.maximum(after - first, 0)
     below = np.repeat(np.arange(len(starts)), touching)
@@ -208,7 +208,8 @@ def _boxed(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
     """MNIST's rule: crop to a square, area average into 20x20, brightest to 255, centre of mass."""
     count, size, _ = scan.shape
     finished = np.zeros((count, _SIDE, _SIDE), np.uint8)
-    rows, columns = scan.any(axis=2), scan.any(axis=1)  # [B, size]
+    rows: _Bools = np.asarray(scan.any(axis=2))  # [B, size]
+    columns: _Bools = np.asarray(scan.any(axis=1))
     top, left = rows.argmax(axis=1), columns.argmax(axis=1)
     height = size - rows[:, ::-1].argmax(axis=1) - top
     width = size - columns[:, ::-1].argmax(axis=1) - left
@@ -296,4 +297,5 @@ def _in_place(scan: _Bools) -> Pixels:
 def _averages_in_place(size: int) -> _Float32:
     image, scan = np.arange(_SIDE)[:, None], np.arange(size)[None, :]
     over = np.minimum((image + 1) * size, (scan + 1) * _SIDE) - np.maximum(image * size, scan * _SIDE)
-    return np.maximum(over, 0).astype(np.float32)
+    inside: _Float32 = np.maximum(over, 0).astype(np.float32)
+    return inside

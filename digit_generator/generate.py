@@ -1,4 +1,4 @@
-"""Digits from seeds: (digit, seeds) -> labels and z (chosen) -> images -> pixels (finished), with NumPy alone.
+"""Digits from seeds: (digit, seeds) -> labels and chosen z -> images -> finished pixels, with NumPy alone.
 
 Everything is computed in float64. In float32 the bytes of an image would depend on the size of the batch that
 it is computed in; in float64 what is left of that lies ten orders of magnitude below one grey level.
@@ -12,7 +12,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -131,8 +131,10 @@ class DigitGenerator:
         pixels = np.empty((len(seeds), 28, 28), np.uint8)
         for start in range(0, len(seeds), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            z = self.latents(seeds[chunk], labels[chunk])  # float64 [b, 100]
-            pixels[chunk] = self.pixels(z, labels[chunk], seeds[chunk])  # uint8 [b, 28, 28]
+            _, hidden = self._chosen(seeds[chunk], labels[chunk])  # float64 [b, 1024]
+            images = self._images_from_hidden(hidden)  # float64 [b, 1, 28, 28]
+            raw_pixels = pixels_from_images(images)  # uint8 [b, 28, 28]
+            pixels[chunk] = self.finished(raw_pixels, labels[chunk], seeds[chunk])
         return pixels
 
     def hand(self, digits: Sequence[int], seed: int) -> npt.NDArray[np.uint8]:
@@ -154,25 +156,31 @@ class DigitGenerator:
         """
         seeds = checked_seeds(seeds)
         labels = labels_from_digits(labels, len(seeds))
-        first = z = latents_from_seeds(seeds)
-        if self.choice is None:
-            return z
-        z, waiting = first.copy(), np.arange(len(seeds))
-        for attempt in range(1, MAX_TRIES + 1):
-            label = labels[waiting]
-            hidden = self.hidden(z[waiting], self.label_emb[label])
-            waiting = waiting[self.choice.scores(hidden, label) <= self.choice.digit_bound]
-            if not len(waiting):
-                break
-            if attempt == MAX_TRIES:
-                z[waiting] = first[waiting]
-            else:
-                z[waiting] = latents_from_seeds([seeds[i] for i in waiting], attempt)
-        return z
+        return self._chosen(seeds, labels)[0]
+
+    def _chosen(
+        self, seeds: Sequence[int], labels: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """`latents`, and what goes into the last layer for them: float64 [B, 100], [B, 1024]."""
+
+        def hidden_of(z: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+            return self.hidden(z, self.label_emb[labels])
+
+        choice = self.choice
+        if choice is None:
+            z = latents_from_seeds(seeds)
+            return z, hidden_of(z, labels)
+        return first_accepted(
+            seeds,
+            labels,
+            hidden_of,
+            lambda _, hidden, labels: choice.scores(hidden, labels) > choice.digit_bound,
+        )
 
     def hand_latent(self, seed: int) -> npt.NDArray[np.float64]:
-        """The z of the seed's hand, float64 [100]: the first of its stream to be accepted for all ten digits."""
-        return latents_from_seeds([seed], self.hand_number(seed))[0]
+        """The z of the seed's hand, float64 [100]: the first of its stream accepted for all ten digits."""
+        z: npt.NDArray[np.float64] = latents_from_seeds([seed], self.hand_number(seed))[0]
+        return z
 
     def hand_number(self, seed: int) -> int:
         """Which z of its stream, from 0, is the seed's hand."""
@@ -229,8 +237,11 @@ class DigitGenerator:
         self, z: npt.NDArray[np.float64], embeddings: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
         """As `images`, with label embeddings, float64 [B, 100], which need be none of the ten digits'."""
+        return self._images_from_hidden(self.hidden(z, embeddings))
+
+    def _images_from_hidden(self, hidden: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         weight, bias = self.layers[-1]
-        images: npt.NDArray[np.float64] = np.tanh(self.hidden(z, embeddings) @ weight.T + bias)  # [B, 784]
+        images: npt.NDArray[np.float64] = np.tanh(hidden @ weight.T + bias)  # [B, 784]
         return images.reshape(-1, 1, 28, 28)
 
     def images_and_pullback(
@@ -297,6 +308,35 @@ def latents_from_seeds(
         _local.rng.seed(seed)
         row[:] = _local.rng.standard_normal(LATENT_SIZE * (number + 1))[-LATENT_SIZE:]
     return z
+
+
+_Hidden = TypeVar("_Hidden", npt.NDArray[np.float32], npt.NDArray[np.float64])
+
+
+def first_accepted(
+    seeds: Sequence[int],
+    labels: npt.NDArray[np.int64],
+    hidden_of: Callable[[npt.NDArray[np.float64], npt.NDArray[np.int64]], _Hidden],
+    accepts: Callable[[npt.NDArray[np.float64], _Hidden, npt.NDArray[np.int64]], npt.NDArray[np.bool_]],
+) -> tuple[npt.NDArray[np.float64], _Hidden]:
+    """Of each seed's stream the first z that is accepted, float64 [B, 100], and its hidden layer, [B, 1024].
+
+    hidden_of: (z, labels) -> the hidden layer. accepts: (z, hidden, labels) -> bool [B]. The first z of all
+    is taken where MAX_TRIES were refused.
+    """
+    z = latents_from_seeds(seeds)
+    hidden = hidden_of(z, labels).copy()
+    first, first_hidden, waiting = z.copy(), hidden.copy(), np.arange(len(seeds))
+    for number in range(1, MAX_TRIES + 1):
+        waiting = waiting[~accepts(z[waiting], hidden[waiting], labels[waiting])]
+        if not len(waiting):
+            break
+        if number == MAX_TRIES:
+            z[waiting], hidden[waiting] = first[waiting], first_hidden[waiting]
+        else:
+            z[waiting] = latents_from_seeds([seeds[i] for i in waiting.tolist()], number)
+            hidden[waiting] = hidden_of(z[waiting], labels[waiting])
+    return z, hidden
 
 
 def pixels_from_images(images: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:

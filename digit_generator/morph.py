@@ -26,10 +26,10 @@ def morph(
 ) -> npt.NDArray[np.uint8]:
     """From stop to stop, `frames_between` frames between two: pixels, uint8 [F, 28, 28], 0 ... 255 ink.
 
-    `stops` are (digit, seed), at least two of them; each is the z that DigitGenerator.digits draws. Frames are
-    finished in place, without the box, in which they would jump by whole pixels, and with one chance for all.
-    Between two stops all steps are equally large, measured as the root mean square over the network's images.
-    ValueError for
+    `stops` are (digit, seed), at least two of them; each is the z that DigitGenerator.digits draws. Frames
+    are finished in place, without the box, in which they would jump by whole pixels, and with one chance for
+    all. Between two stops all steps are equally large, measured as the root mean square over the network's
+    images. ValueError for
     fewer stops, another digit or seed, less than 0 frames between, or more than 2,000 frames in all.
     """
     _check(stops, frames_between)
