@@ -1,7 +1,8 @@
 """Digits over HTTP: an ASGI application that asgi.py mounts at /api beside the page.
 
 Whatever is asked for is bounded in size and in time, and a mistake is told in one sentence with a 4xx. The
-same address gives the same bytes while the weights stay; with `weights` in it, for ever.
+same address gives the same bytes while the weights and their choice stay; for ever with `weights`, `finish`
+or `raw=1`, and `choice` or `every_z=1` in it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from digit_generator import __version__
+from digit_generator.choose import choice_path
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.number import write_number
 from digit_generator.recipe import Recipe
@@ -62,11 +64,28 @@ class One(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Another seed draws another picture.", examples=[1])
+    raw: int = Field(
+        0, ge=0, le=1, description="1: the network's own pixels, not finished by MNIST's scan rule."
+    )
+    every_z: int = Field(0, ge=0, le=1, description="1: refuse no z.")
     weights: str | None = Field(
         None,
         pattern="^[0-9a-f]{8,64}$",
-        description="How the SHA-256 of the weights must begin. With it the answer may be kept for ever.",
+        description="How the SHA-256 of the weights must begin. The answer may be kept for ever if the"
+        " address also says what finishes (finish, or raw=1) and what chooses (choice, or every_z=1).",
     )
+    finish: int | None = Field(
+        None, ge=0, le=1000, description="The version of the finish that there must be; 0 with raw=1."
+    )
+    choice: str | None = Field(
+        None, pattern="^[0-9a-f]{8,64}$", description="How the SHA-256 of the choice must begin."
+    )
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the address says all that the answer depends on."""
+        finish_said = self.raw or self.finish is not None
+        return bool(self.weights and finish_said and (self.every_z or self.choice))
 
 
 class Many(One):
@@ -107,6 +126,8 @@ class Digits(BaseModel):
     digit: int
     seeds: list[int]
     weights_sha256: str
+    finish: int = Field(description="Its version; 0 for the network's own pixels.")
+    choice_sha256: str = Field(description="Empty where every z is taken.")
     pixels: list[list[list[int]]] = Field(description="[count, 28, 28], 0 background ... 255 ink")
 
 
@@ -124,12 +145,15 @@ class Health(BaseModel):
     status: Literal["ok"]
     version: str
     weights_sha256: str
+    finish: int
+    choice_sha256: str
 
 
 app = FastAPI(
     title="Handwritten digits",
     version=__version__,
-    description="Digits that nobody wrote. The same digit, seed and weights give the same picture.",
+    description="Digits that nobody wrote: the network's shape, MNIST's own scan rule. The same digit, seed,"
+    " weights, choice and finish give the same picture.",
     responses={422: {"model": Problem}, 503: {"model": Problem}},
 )
 
@@ -147,10 +171,12 @@ allow_origins(app, os.environ.get(CORS_VARIABLE, ""))
 @app.get("/health")
 async def health() -> Health:
     """Whether the server can draw."""
-    return Health(status="ok", version=__version__, weights_sha256=current_generator().digest)
+    return Health(status="ok", version=__version__, **drawn_by(current_generator()))
 
 
-_CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": Problem, "description": "Other weights"}}
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": Problem, "description": "Other weights, finish or choice"}
+}
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "What If-None-Match names"}}
 
 
@@ -181,7 +207,7 @@ async def digits_as_json(request: Request, digit: Digit, asked: Annotated[Many, 
     def draw() -> bytes:
         seeds = seeds_of(asked)
         pixels: npt.NDArray[np.uint8] = generator.digits(digit, seeds)
-        told = Digits(digit=digit, seeds=[*seeds], weights_sha256=generator.digest, pixels=pixels.tolist())
+        told = Digits(digit=digit, seeds=[*seeds], **drawn_by(generator), pixels=pixels.tolist())
         return told.model_dump_json().encode()
 
     return await answered(request, generator, asked, draw, "application/json")
@@ -224,7 +250,10 @@ async def recipe(request: Request, asked: Annotated[Wanted, Query()]) -> Told:
     """How a picture is made: by which command, and under which address it stays for ever."""
     generator = generator_for(asked)
     told = recipe_of(generator, asked.digit, asked)
+    finish = f"finish={told.finish}" if told.finish else "raw=1"
+    choice = f"choice={told.choice_sha256}" if told.choice_sha256 else "every_z=1"
     settings = f"seed={asked.seed}&count={asked.count}&scale={asked.scale}&weights={generator.digest}"
+    settings += f"&{finish}&{choice}"
     root = request.scope.get("root_path", "")
     return Told(
         recipe=told.to_text(), command=told.command(), url=f"{root}/digits/{asked.digit}.png?{settings}"
@@ -238,25 +267,54 @@ def current_generator() -> DigitGenerator:
     """The generator of the weights as they lie there now. 503 if there are none that can be drawn with."""
     try:
         path = find_weights()
-        status = path.stat()
-        return _loaded(path, status.st_mtime_ns, status.st_size)
+        return _loaded(path, _stamp(path), _stamp(choice_path(path)))
     except (WeightsError, OSError) as error:
         raise HTTPException(503, f"There is no trained model to draw with: {error}.") from None
 
 
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """By what a file is known to have changed; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
 @lru_cache(maxsize=1)
-def _loaded(path: Path, modified: int, size: int) -> DigitGenerator:
+def _loaded(path: Path, weights: object, choice: object) -> DigitGenerator:
     return DigitGenerator.load(path)
 
 
 def generator_for(asked: One) -> DigitGenerator:
-    """The generator, if it is of the weights that are asked for; 409 if not."""
-    generator = current_generator()
-    if asked.weights and not generator.digest.startswith(asked.weights):
-        raise HTTPException(
-            409, f"weights is {asked.weights!r}: this server draws by {generator.digest!r}; leave it out."
-        )
+    """The generator, if weights, finish and choice are those that are asked for; 409 if not."""
+    generator = current_generator().variant(raw=bool(asked.raw), every_z=bool(asked.every_z))
+    here = {
+        "weights": generator.digest,
+        "finish": generator.finish_version,
+        "choice": generator.choice_digest,
+    }
+    fits = {
+        "weights": asked.weights is None or generator.digest.startswith(asked.weights),
+        "finish": asked.finish is None or asked.finish == generator.finish_version,
+        "choice": asked.choice is None or generator.choice_digest.startswith(asked.choice),
+    }
+    for name, fit in fits.items():
+        if not fit:
+            there = getattr(asked, name)
+            raise HTTPException(
+                409, f"{name} is {there!r}: this server draws by {here[name]!r}; leave it out."
+            )
     return generator
+
+
+def drawn_by(generator: DigitGenerator) -> dict[str, Any]:
+    """What its pixels depend on, as answers have it."""
+    return {
+        "weights_sha256": generator.digest,
+        "finish": generator.finish_version,
+        "choice_sha256": generator.choice_digest,
+    }
 
 
 def seeds_of(asked: Many) -> range:
@@ -279,9 +337,12 @@ async def answered(
     request: Request, generator: DigitGenerator, asked: One, draw: Callable[[], bytes], media_type: str
 ) -> Response:
     """What `draw` gives, in time, with what caches need to know; 304 for who has it already, 503 if late."""
-    keep = _FOR_EVER if asked.weights else _FOR_AN_HOUR
-    settings = "-".join(f"{value}" for value in asked.model_dump(exclude={"weights"}).values())
-    tag = f'"{generator.digest[:16]}-{__version__}-{settings}"'
+    keep = _FOR_EVER if asked.is_kept else _FOR_AN_HOUR
+    settings = "-".join(
+        f"{value}" for value in asked.model_dump(exclude={"weights", "finish", "choice"}).values()
+    )
+    drawn = f"{generator.digest[:16]}-{generator.finish_version}-{generator.choice_digest[:16]}"
+    tag = f'"{drawn}-{__version__}-{settings}"'
     headers = {"Cache-Control": keep, "ETag": tag}
     known = [name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")]
     if isinstance(asked, Many):

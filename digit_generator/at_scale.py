@@ -53,6 +53,7 @@ MAX_COUNT = MAX_SEED + 1  # each image has a seed of its own
 SHARD_SIZE = 100_000  # 33 MB and a quarter of a minute of a core; a billion images are 10,000 files
 MAX_SHARDS = 99_999  # their names have five figures
 UNFINISHED = "unfinished.json"  # in the folder until the set is whole: which set it will be
+_BEFORE = {"finish": 0, "choice_sha256": ""}
 
 # Before NumPy is imported in a worker: there is a worker for each core, and its one thread is enough.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -235,7 +236,8 @@ def _begun(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     for name in (MANIFEST, UNFINISHED):
         try:
             told = json.loads((out / name).read_bytes())
-            other = {key: told.get(key) for key in identity}
+            # A set from before there was a finish or a choice is raw and of every z.
+            other = {key: told.get(key, _BEFORE.get(key)) for key in identity}
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

@@ -19,6 +19,7 @@ import click
 from tqdm import tqdm
 
 from digit_generator import __version__, at_scale
+from digit_generator.choose import Choice
 from digit_generator.dataset import MANIFEST, DatasetError, SetFormat, write_dataset
 from digit_generator.dataset import MAX_COUNT as MAX_SET
 from digit_generator.export import ExportError, hugging_face_files, is_about, onnx_from_weights
@@ -145,6 +146,19 @@ weights_option = click.option(
 )
 
 
+def drawing_options(command: Any) -> Any:
+    """--weights, --raw and --every-z: what draws, and how."""
+    for option in (
+        click.option("--every-z", is_flag=True, help="Refuse no z: draw the first that each seed gives."),
+        click.option(
+            "--raw", is_flag=True, help="The network's own pixels, not finished by MNIST's scan rule."
+        ),
+        weights_option,
+    ):
+        command = option(command)
+    return command
+
+
 def out_option(folder: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """--out, the folder to write into, `folder` if not named."""
     return click.option(
@@ -189,7 +203,7 @@ def cli(context: click.Context) -> None:
     help="The first picture's seed; each further one takes the next.",
 )
 @out_option("digits")
-@weights_option
+@drawing_options
 @click.option("--scale", type=WholeNumber(1, MAX_SCALE), default=1, show_default=True, help=SCALE_HELP)
 @click.option("--sheet", is_flag=True, help="Write one picture of all instead of a file for each.")
 @click.option(
@@ -205,6 +219,8 @@ def generate(
     seed: int,
     out: Path,
     weights: Path | None,
+    raw: bool,
+    every_z: bool,
     scale: int,
     sheet: bool,
     svg: SvgForm | None,
@@ -231,16 +247,19 @@ def generate(
           digits/digit_2_seed_0.svg, for any size
       python -m digit_generator generate 7 --count 2 --thickness 3 --slant 0.3
           digits/digit_7_seed_0_thickness_3_slant_0.3.png: bold and leaning
+      python -m digit_generator generate 7 --raw
+          digits/digit_7_seed_0_raw.png and so on: what the network drew before it was finished
     """
     style = Style(thickness, slant, width)
-    if placeholder and style.asked:
-        raise Mistake(f"--{next(iter(style.asked))} steers the model: leave out either it or --placeholder.")
+    about_the_model = [*style.asked, *["raw"] * raw, *["every-z"] * every_z]
+    if placeholder and about_the_model:
+        raise Mistake(f"--{about_the_model[0]} is about the model: leave out either it or --placeholder.")
     last = seed + count - 1
     if last > MAX_SEED:
         raise Mistake(f"--seed {seed} with --count {count} ends at seed {last}: seeds go up to {MAX_SEED}.")
     if svg and (sheet or scale > 1):
         raise Mistake("--svg writes a file for each digit, for any size: leave out --sheet and --scale.")
-    generator = generator_from_options(weights, placeholder=placeholder)
+    generator = generator_from_options(weights, placeholder=placeholder, raw=raw, every_z=every_z)
     if isinstance(generator, PlaceholderGenerator):
         pixels, controls = generator.digits(digit, range(seed, last + 1)), None
     else:
@@ -249,7 +268,7 @@ def generate(
             pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
         except StyleError as error:
             raise Mistake(f"{error}.") from None
-    stem = stem_of_digit(digit, placeholder=placeholder)
+    stem, suffix = stem_of_digit(digit, placeholder=placeholder), style_suffix(style.asked, raw=raw)
     recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
     if sheet:
         try:
@@ -258,10 +277,10 @@ def generate(
             picture = sheet_from_pixels(pixels, columns=columns, scale=scale, recipe=recipe.to_text())
         except ValueError as error:
             raise Mistake(f"{error}.") from None
-        write_file(out / f"{stem}_seeds_{seed}-{last}{style_suffix(style.asked)}.png", picture)
+        write_file(out / f"{stem}_seeds_{seed}-{last}{suffix}.png", picture)
         return
     for number, image in enumerate(pixels, seed):
-        name = f"{stem}_seed_{number}{style_suffix(style.asked)}"
+        name = f"{stem}_seed_{number}{suffix}"
         if svg:
             try:
                 write_file(out / f"{name}.svg", svg_from_pixels(image, svg).encode())
@@ -313,7 +332,7 @@ def stops_from_words(
 )
 @click.option("--scale", type=WholeNumber(1, MAX_SCALE), default=8, show_default=True, help=SCALE_HELP)
 @out_option("digits")
-@weights_option
+@drawing_options
 def morph(
     stops: list[tuple[int, int | None]],
     seed: int,
@@ -322,6 +341,8 @@ def morph(
     scale: int,
     out: Path,
     weights: Path | None,
+    raw: bool,
+    every_z: bool,
 ) -> None:
     """Turn one digit into another, through all STOPS, in even steps.
 
@@ -337,8 +358,7 @@ def morph(
           digits/morph_2-0-2-6-2_seeds_5-0-7-0-5.webp, which ends as it begins
     """
     path = [(digit, seed if own is None else own) for digit, own in stops]
-    generator = generator_from_options(weights, placeholder=False)
-    assert isinstance(generator, DigitGenerator)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
     try:
         pixels = draw_morph(generator, path, frames_between=frames)
         animated = kind != "strip"
@@ -354,8 +374,9 @@ def morph(
             picture = animation_from_pixels(pixels, kind, milliseconds=times, scale=scale, recipe=recipe)
     except ValueError as error:
         raise Mistake(f"{error}.") from None
-    ending = {"strip": "_strip.png", "apng": ".png"}.get(kind, f".{kind}")
-    write_file(out / f"{_stem_of_morph(path)}{ending}", picture)
+    strip = "_strip" if kind == "strip" else ""
+    ending = kind if kind in ("gif", "webp") else "png"
+    write_file(out / f"{_stem_of_morph(path)}{strip}{style_suffix({}, raw=raw)}.{ending}", picture)
 
 
 def _stem_of_morph(path: list[Stop]) -> str:
@@ -412,7 +433,7 @@ def shares_from_word(
     help="Another seed gives other digits in another order.",
 )
 @out_option("digit-set")
-@weights_option
+@drawing_options
 @style_options
 @click.option(
     "--engine",
@@ -444,6 +465,8 @@ def dataset(
     seed: int,
     out: Path,
     weights: Path | None,
+    raw: bool,
+    every_z: bool,
     thickness: float | None,
     slant: float | None,
     width: float | None,
@@ -476,8 +499,7 @@ def dataset(
             )
     elif kind not in (None, "parquet"):
         raise Mistake(f"--engine ray writes Parquet, not {kind}: leave out --format or --engine.")
-    generator = generator_from_options(weights, placeholder=False)
-    assert isinstance(generator, DigitGenerator)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
     style = Style(thickness, slant, width)
     try:
         controls = StyleControls.load(generator) if style.asked else None
@@ -551,11 +573,17 @@ def recipe(file: Path) -> None:
     if not told.placeholder and told.weights_sha256 != _digest_of_our_weights():
         weights = "FILE"
         click.echo("Drawn by other weights than those here: put the name of their file for FILE.", err=True)
-    elif told.style and told.controls_sha256 != _digest_of_our_controls():
-        click.echo(
-            "Drawn by other style controls than those here: this command draws it a little differently.",
-            err=True,
-        )
+    else:
+        if told.style and told.controls_sha256 != _digest_of_our_controls():
+            click.echo(
+                "Drawn by other style controls than those here: this command draws it a little differently.",
+                err=True,
+            )
+        if told.choice_sha256 and told.choice_sha256 != _digest_of_our_choice(told.weights_sha256):
+            click.echo(
+                "Drawn with another choice of z than the one here: this command may draw another picture.",
+                err=True,
+            )
     click.echo(f"again: {told.command(weights)}")
 
 
@@ -573,6 +601,14 @@ def _digest_of_our_controls() -> str:
         return ""
 
 
+def _digest_of_our_choice(weights_sha256: str) -> str:
+    try:
+        choice = Choice.beside(find_weights(), weights_sha256)
+    except WeightsError:
+        return ""
+    return choice.digest if choice else ""
+
+
 @cli.command()
 @click.option(
     "--onnx", metavar="FILE", type=click.Path(path_type=Path), help="Write an ONNX model, a name in .onnx."
@@ -581,7 +617,7 @@ def _digest_of_our_controls() -> str:
     "--hugging-face",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Write a folder for Hugging Face's hub: model.safetensors, config.json and the model card.",
+    help="Write a folder for Hugging Face's hub: weights, choice, config.json and the model card.",
 )
 @weights_option
 @click.option(
@@ -596,9 +632,9 @@ def export(onnx: Path | None, hugging_face: Path | None, weights: Path | None, q
     \b
     Examples:
       python -m digit_generator export --onnx generator.onnx
-          inputs z and labels, outputs images and pixels
+          inputs z and labels, outputs images and pixels: the network's own, raw and not finished
       python -m digit_generator export --hugging-face hub
-          hub/model.safetensors, hub/config.json, hub/README.md
+          hub/model.safetensors, hub/config.json, hub/README.md, and the choice if there is one
     """
     if onnx is None and hugging_face is None:
         raise Mistake("There is nothing to write: name a form with --onnx FILE or --hugging-face DIR.")
@@ -650,20 +686,25 @@ class Mistake(click.ClickException):
 
 
 def generator_from_options(
-    weights: Path | None, *, placeholder: bool
+    weights: Path | None, *, placeholder: bool, raw: bool, every_z: bool
 ) -> DigitGenerator | PlaceholderGenerator:
-    """What --weights and --placeholder ask for; stderr says so where it is not the model that comes along."""
+    """What the options ask for; stderr says so where it is not the model that comes along."""
     if placeholder and weights:
         raise Mistake("--placeholder draws without weights: leave out either it or --weights.")
     if placeholder:
         click.echo("These are placeholder digits, drawn by rule: no model made them.", err=True)
         return PlaceholderGenerator()
-    return generator_from_weights(
-        weights, "name a file with --weights FILE, or draw stand-ins with --placeholder"
-    )
+    ways_out = "name a file with --weights FILE, or draw stand-ins with --placeholder"
+    return generator_from_weights(weights, ways_out, raw=raw, every_z=every_z)
 
 
-def generator_from_weights(weights: Path | None, ways_out: str) -> DigitGenerator:
+def generator_from_weights(
+    weights: Path | None,
+    ways_out: str = "name a file with --weights FILE",
+    *,
+    raw: bool = False,
+    every_z: bool = False,
+) -> DigitGenerator:
     """The generator of --weights, or the one that comes along; stderr says so where it is not that one."""
     try:
         generator = DigitGenerator.load(weights)
@@ -671,7 +712,7 @@ def generator_from_weights(weights: Path | None, ways_out: str) -> DigitGenerato
         raise Mistake(f"{error}, {ways_out}.") from None
     if not generator.is_ours:
         click.echo(f"Drawn by your own weights, {generator.path}.", err=True)
-    return generator
+    return generator.variant(raw=raw, every_z=every_z)
 
 
 def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:
@@ -717,7 +758,7 @@ def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:
     help="The first one's hand; each further one takes the next.",
 )
 @out_option("numbers")
-@weights_option
+@drawing_options
 @click.option(
     "--scale",
     type=WholeNumber(1, MAX_SCALE),
@@ -734,6 +775,8 @@ def number(
     seed: int,
     out: Path,
     weights: Path | None,
+    raw: bool,
+    every_z: bool,
     scale: int,
     thickness: float | None,
     slant: float | None,
@@ -772,13 +815,13 @@ def number(
                 f"--seed {seed} and {len(texts)} texts end at seed {last}: seeds go up to {MAX_SEED}."
             )
         style = Style(thickness, slant, width)
-        generator = generator_from_weights(weights, "name a file with --weights FILE")
+        generator = generator_from_weights(weights, raw=raw, every_z=every_z)
         controls = StyleControls.load(generator) if style.asked else None
         stem = "line" if text is None else stem_of_text(texts[0])
         known = labels_from_file(out / LABELS)
         for index, written in enumerate(tqdm(texts, unit="lines", disable=len(texts) < 50)):
             line = write_number(generator, written, seed + index, style, controls)
-            name = f"{stem}_seed_{seed + index}{style_suffix(style.asked)}.png"
+            name = f"{stem}_seed_{seed + index}{style_suffix(style.asked, raw=raw)}.png"
             try:
                 recipe = Recipe.of(
                     generator,
@@ -828,7 +871,7 @@ def style(context: click.Context) -> None:
 @weights_option
 def style_ranges(weights: Path | None) -> None:
     """Print the range of every control, digit by digit."""
-    generator = generator_from_weights(weights, "name a file with --weights FILE")
+    generator = generator_from_weights(weights)
     try:
         controls = StyleControls.load(generator)
     except StyleError as error:
@@ -854,7 +897,7 @@ def style_learn(weights: Path | None, samples: int) -> None:
 
     Draws and measures, for two minutes; needs scikit-image: pip install scikit-image.
     """
-    generator = generator_from_weights(weights, "name a file with --weights FILE")
+    generator = generator_from_weights(weights)
     assert generator.path is not None
     try:
         controls = learned_controls(generator, samples=samples, progress=True)

@@ -176,17 +176,20 @@ class Recipe:
         what |= {name: f"{value:g}" for name, value in (self.style or {}).items()}
         if self.placeholder:
             return what | {"weights": "none, a placeholder drawn by rule", "scale": str(self.scale)}
+        finish = (
+            f"MNIST's scan rule, version {self.finish}" if self.finish else "none, the network's own pixels"
+        )
         return what | {
             "weights": self.weights_sha256 or "unknown",
-            "choice": self.choice_sha256 or "every z is taken",
-            "finish": f"MNIST's scan rule, version {self.finish}" if self.finish else "none, as the network drew",
+            "choice": self.choice_sha256 or "none, every z is taken",
+            "finish": finish,
             "scale": str(self.scale),
         }
 
 
-def style_suffix(style: Mapping[str, float]) -> str:
-    """What the name of a picture's file says of its style: "_thickness_3_slant_0.3", or nothing."""
-    return "".join(f"_{name}_{value:g}" for name, value in style.items())
+def style_suffix(style: Mapping[str, float], *, raw: bool = False) -> str:
+    """How the name of a picture's file ends, before the dot: "_thickness_3_slant_0.3", "_raw", or nothing."""
+    return "".join(f"_{name}_{value:g}" for name, value in style.items()) + "_raw" * raw
 
 
 def _is_number(value: object) -> bool:
