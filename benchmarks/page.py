@@ -64,8 +64,8 @@ def main() -> None:
 
 def make_page(folder: Path) -> Path:
     copy_page(folder)
-    for name in ("generator.pth", "generator.json"):
-        shutil.copy(ROOT / name, folder)
+    for path in ROOT.glob("generator.*"):  # the weights, and what lies beside them
+        shutil.copy(path, folder)
     return folder
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from digit_generator.dataset import DatasetError, write_dataset
 from digit_generator.generate import MAX_SEED, DigitGenerator
-from digit_generator.recipe import STYLE_NAMES
+from digit_generator.recipe import STYLE_NAMES, style_suffix
 from digit_generator.render import zip_from_files
 from digit_generator.style import Style, StyleControls, StyleError
 from screens import styles
@@ -23,8 +23,11 @@ from screens.shared import (
     opened,
     sentence,
     show_address,
+    show_switches,
     show_title,
     trained_generator_or_stop,
+    variant_from_address,
+    variant_of,
 )
 
 MAX_COUNT = 10_000  # images, on a server that many share
@@ -42,15 +45,16 @@ def main() -> None:
     show_title(
         "Make a data set", "Labelled digits that nobody wrote, to train with or to test with, as one zip."
     )
-    generator = trained_generator_or_stop()
+    loaded = trained_generator_or_stop()
     asked = opened("dataset", recipe_from_address)
+    generator, variant = variant_of("dataset", loaded, asked)
     controls, problem = styles.controls_or_problem(generator)
-    order = ask(asked, controls, problem)
+    order = ask(loaded, asked, controls, problem) | {"variant": variant}
     if st.button("Make it", type="primary", key="dataset_make"):
         make(generator, controls, order)
     show_made()
     show_command(order)
-    recipe = {name: order[name] for name in START} | order["style"]
+    recipe = {name: order[name] for name in START} | order["style"] | variant.address
     if len(order["digits"]) < 10:
         recipe["digits"] = "".join(map(str, order["digits"]))
     show_address({} if recipe == START else recipe)
@@ -65,6 +69,7 @@ def recipe_from_address(address: Address) -> dict[str, Any]:
         ],
         "format": address.text("format", 7, "idx"),
         **{name: address.decimal(name) for name in STYLE_NAMES},
+        **variant_from_address(address),
     }
     if not recipe["digits"]:
         address.refuse("digits", "one or more of 0 to 9, such as 147")
@@ -75,7 +80,9 @@ def recipe_from_address(address: Address) -> dict[str, Any]:
     return recipe
 
 
-def ask(asked: dict[str, Any], controls: StyleControls | None, problem: str) -> dict[str, Any]:
+def ask(
+    generator: DigitGenerator, asked: dict[str, Any], controls: StyleControls | None, problem: str
+) -> dict[str, Any]:
     """The form: how many, of which digits, in which format; seed and style behind a line that opens."""
     count = st.slider(
         "How many images", 1, MAX_COUNT, asked["count"], key="dataset.count", persist_state="session"
@@ -104,6 +111,7 @@ def ask(asked: dict[str, Any], controls: StyleControls | None, problem: str) -> 
                 "Seed", 0, MAX_SEED, asked["seed"], key="dataset.seed", persist_state="session"
             )
             styles.show_style_controls("dataset", asked, controls, problem)
+            show_switches("dataset", generator, asked)
     style = styles.wanted_style("dataset", asked, controls) if controls else {}
     return {"count": count, "digits": sorted(digits), "format": format, "seed": seed or 0, "style": style}
 
@@ -162,7 +170,8 @@ def zip_of_set(
         )
         paths = sorted(path for path in out.rglob("*") if path.is_file())
         archive = zip_from_files({path.relative_to(out).as_posix(): path.read_bytes() for path in paths})
-    name = f"digits_{count}_{order['format']}_seed_{order['seed']}.zip"
+    suffix = style_suffix({}, raw=order["variant"].raw)
+    name = f"digits_{count}_{order['format']}_seed_{order['seed']}{suffix}.zip"
     return {"zip": archive, "name": name, "manifest": manifest, "order": dict(order)}
 
 
@@ -177,6 +186,7 @@ def show_made() -> None:
             f"**Ready: {part['count']:,} images, {FORMATS[made['order']['format']]}.** In it: "
             + ", ".join(f"{count:,} × {digit}" for digit, count in enumerate(part["count_of_digit"]) if count)
             + f". Made from seed {made['order']['seed']}; `manifest.json` says the rest."
+            + made["order"]["variant"].sentences
         )
         st.download_button(
             f"Download {made['name']} ({len(made['zip']) / 1e6:.1f} MB)",
@@ -194,6 +204,7 @@ def show_command(order: Mapping[str, Any]) -> None:
     if 0 < len(order["digits"]) < 10:
         words += ["--shares", ",".join(f"{digit}:1" for digit in order["digits"])]
     words += [f"--{name}={value!r}" for name, value in order["style"].items()]
+    words += order["variant"].options
     st.caption(
         f"At most {MAX_COUNT:,} images here. The same set, or one of millions, on your machine: "
         f"`python -m digit_generator {shlex.join(words)}`"

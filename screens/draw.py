@@ -17,14 +17,19 @@ from screens.shared import (
     WAY_OUT,
     Address,
     Generator,
+    Variant,
     generator_or_placeholder,
     image_from_pixels,
+    key_of,
     literal,
     new_seed,
     opened,
     pick_digit,
     show_address,
+    show_switches,
     source_from_png,
+    variant_from_address,
+    variant_of,
 )
 
 if TYPE_CHECKING:  # who sets no style does not wait for this to be imported
@@ -38,12 +43,13 @@ START = {"digit": 7, "seed": 0}  # what a visitor sees before the first click
 
 def main() -> None:
     st.title(NAME, anchor=False)
-    generator, problem = generator_or_placeholder()
+    loaded, problem = generator_or_placeholder()
     if problem:
         show_problem(problem)
     else:
         st.caption("A small neural network draws digits that nobody wrote.")
     asked = opened("draw", recipe_from_address)
+    generator, variant = variant_of("draw", loaded, asked)
 
     with st.container(key="controls", horizontal=True, vertical_alignment="center"):
         picked = pick_digit("Digit", "digit", asked["digit"])
@@ -51,13 +57,13 @@ def main() -> None:
         digit, seeds = digit_and_seeds(picked, count, asked)
 
     style, controls, notes = style_controls_and_notes(generator, digit, asked)
-    drawings = draw(generator, digit, seeds, style, controls)
-    show_heading(generator, digit, seeds, drawings)
-    show_drawings(drawings)
-    show_recipe(generator, digit, seeds, style, notes)
+    drawings = draw(generator, variant, digit, seeds, style, controls)
+    show_heading(generator, variant, digit, seeds, drawings)
+    show_drawings(variant, drawings)
+    show_recipe(generator, variant, digit, seeds, style, notes)
     show_how_it_works()
-    show_choices(generator, digit, seeds, asked)
-    show_address_of(digit, seeds, style)
+    show_choices(loaded, generator, digit, seeds, asked)
+    show_address_of(variant, digit, seeds, style)
 
 
 def recipe_from_address(address: Address) -> dict[str, Any]:
@@ -66,6 +72,7 @@ def recipe_from_address(address: Address) -> dict[str, Any]:
         "seed": address.whole("seed", 0, MAX_FIRST_SEED, 0),
         "count": address.whole("count", 1, MAX_COUNT, FIVE),
         **{name: address.decimal(name) for name in STYLE_NAMES},
+        **variant_from_address(address),
     }
 
 
@@ -114,6 +121,7 @@ class Drawing:
 
 def draw(
     generator: Generator,
+    variant: Variant,
     digit: int,
     seeds: Sequence[int],
     style: Mapping[str, float],
@@ -124,17 +132,19 @@ def draw(
     if style and controls and isinstance(generator, DigitGenerator):
         from screens import styles
 
-        asked = tuple(style.items())
-        drawn = styles.styled_pixels(controls.digest, digit, tuple(seeds), asked, generator, controls)
+        keys, asked = (key_of(generator), controls.digest), tuple(style.items())
+        drawn = styles.styled_pixels(keys, digit, tuple(seeds), asked, generator, controls)
     else:
         drawn = generator.digits(digit, seeds)
     recipe = Recipe.of(generator, digit=digit, style=style, controls=controls)
+    marked = "placeholder" if placeholder else variant.words
+    described = f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}"
     return [
         Drawing(
             png=png_from_pixels(pixels, recipe=replace(recipe, seed=seed).to_text()),
-            caption=f"placeholder<br>seed {seed}" if placeholder else f"seed {seed}",
-            description=f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}",
-            file_name=f"{file_stem(generator, digit)}_seed_{seed}{style_suffix(style)}.png",
+            caption=f"{marked}<br>seed {seed}" if marked else f"seed {seed}",
+            description=", ".join(filter(None, (described, variant.words))),
+            file_name=f"{file_stem(generator, digit)}_seed_{seed}{style_suffix(style, raw=variant.raw)}.png",
         )
         for seed, pixels in zip(seeds, drawn, strict=True)
     ]
@@ -144,7 +154,12 @@ def file_stem(generator: Generator, digit: int) -> str:
     return stem_of_digit(digit, placeholder=isinstance(generator, PlaceholderGenerator))
 
 
-def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawings: Sequence[Drawing]) -> None:
+def show_heading(
+    generator: Generator, variant: Variant, digit: int, seeds: Sequence[int], drawings: Sequence[Drawing]
+) -> None:
+    name = (
+        f"{file_stem(generator, digit)}_seeds_{seeds[0]}-{seeds[-1]}{style_suffix({}, raw=variant.raw)}.zip"
+    )
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.header(heading(digit, len(seeds)), anchor=False, width="content")
         if isinstance(generator, PlaceholderGenerator):
@@ -155,7 +170,7 @@ def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawing
         st.download_button(
             "Download all five" if len(seeds) == FIVE else f"Download all {len(seeds)}",
             zip_from_files({drawing.file_name: drawing.png for drawing in drawings}),
-            f"{file_stem(generator, digit)}_seeds_{seeds[0]}-{seeds[-1]}.zip",
+            name,
             "application/zip",
             key="download_all",
             on_click="ignore",
@@ -169,7 +184,7 @@ def heading(digit: int, count: int) -> str:
     return f"{'Five' if count == FIVE else count} drawings of {digit}"
 
 
-def show_drawings(drawings: Sequence[Drawing]) -> None:
+def show_drawings(variant: Variant, drawings: Sequence[Drawing]) -> None:
     """Five columns: a picture enlarged, its caption, it at the original size, a button that downloads it.
 
     More than five stand closer, without a button each: the zip has them all.
@@ -183,7 +198,9 @@ def show_drawings(drawings: Sequence[Drawing]) -> None:
             with st.container(key="downloads", horizontal=True):
                 for number, drawing in enumerate(drawings):
                     show_download(drawing, number)
-    st.caption("Each picture enlarged, and under it at its original size of 28×28 pixels.")
+    st.caption(
+        f"Each picture enlarged, and under it at its original size of 28×28 pixels.{variant.sentences}"
+    )
 
 
 def html_from_drawing(drawing: Drawing) -> str:
@@ -209,10 +226,16 @@ def show_download(drawing: Drawing, number: int) -> None:
 
 
 def show_recipe(
-    generator: Generator, digit: int, seeds: Sequence[int], style: Mapping[str, float], notes: Sequence[str]
+    generator: Generator,
+    variant: Variant,
+    digit: int,
+    seeds: Sequence[int],
+    style: Mapping[str, float],
+    notes: Sequence[str],
 ) -> None:
-    options = "".join(f" --{name}={value!r}" for name, value in style.items())
-    command = f"python -m digit_generator generate {digit} --count {len(seeds)} --seed {seeds[0]}{options}"
+    words = ["generate", str(digit), "--count", str(len(seeds)), "--seed", str(seeds[0])]
+    words += [*(f"--{name}={value!r}" for name, value in style.items()), *variant.options]
+    command = f"python -m digit_generator {' '.join(words)}"
     same = "The same five" if len(seeds) == FIVE else "The same"
     if isinstance(generator, PlaceholderGenerator):
         st.caption(f"{same} placeholders again: `{command} --placeholder`")
@@ -230,19 +253,30 @@ def show_how_it_works() -> None:
 HOW_IT_WORKS = """\
 **Drawing.** A seed stands for 100 random numbers. They and the digit you picked go through four layers of a
 small network, and out come 784 shades of grey: 28 rows of 28 pixels. The same digit and seed always give the
-same picture; another seed gives another one.
+same picture; another seed gives another one. Where a seed's numbers cannot write the digit, its next hundred
+are taken.
+
+**Finishing.** The digits of MNIST were scanned in black and white, and one rule gave them their greys. The
+same rule finishes what the network drew: the network's shape, MNIST's own scan rule. A switch below shows the
+digits **raw**, as the network drew them.
 
 **Learning.** The network that draws has never seen a real digit. A second network was shown handwritten
 digits from the MNIST collection and drawn ones, and learned to tell them apart; the first learned to fool it.
 Then the second was thrown away. What the first has learned is 1.5 million numbers: `generator.pth`.
 
-**In the code.** `mnist_gan_training.py` learns, `digit_generator/generate.py` draws, `screens/draw.py` is
-this page. **How it learns**, above, shows the two networks at work.
+**In the code.** `mnist_gan_training.py` learns, `digit_generator/generate.py` draws,
+`digit_generator/finish.py` finishes, `screens/draw.py` is this page. **How it learns**, above, shows the two
+networks at work.
 """
 
 
-def show_choices(generator: Generator, digit: int, seeds: Sequence[int], asked: dict[str, Any]) -> None:
-    """How many, which seed, what style: behind a line that opens, and made only then: nobody waits for it."""
+def show_choices(
+    loaded: Generator, generator: Generator, digit: int, seeds: Sequence[int], asked: dict[str, Any]
+) -> None:
+    """How many, which seed, what style: behind a line that opens, and made only then: nobody waits for it.
+
+    `loaded` is the generator before its switches made it `generator`.
+    """
     choices = st.expander("How many, which seed, in what style", key="choices", on_change="rerun")
     if not choices.open:
         return
@@ -256,12 +290,16 @@ def show_choices(generator: Generator, digit: int, seeds: Sequence[int], asked: 
             st.number_input("First seed", 0, MAX_FIRST_SEED, key="seed", on_change=draw_seed, args=(digit,))
         styles.show_style_controls("draw", asked, controls, problem)
         st.toggle(
-            "Keep these hands: another digit is drawn with the same seeds",
+            "Keep these seeds: another digit is drawn with the same ones",
             key="hold",
             persist_state="session",
         )
-        hands = generator.digits(range(10), [seeds[0]] * 10)
-        pictures = (image_from_pixels(pixels, "original", f"a {each}") for each, pixels in enumerate(hands))
+        show_switches("draw", loaded, asked)
+        if isinstance(generator, DigitGenerator):
+            hand = generator.hand(range(10), seeds[0])
+        else:
+            hand = generator.digits(range(10), [seeds[0]] * 10)
+        pictures = (image_from_pixels(pixels, "original", f"a {each}") for each, pixels in enumerate(hand))
         st.html(
             f"<div class=hand><p>The hand of seed {seeds[0]}, digit by digit</p>{''.join(pictures)}</div>"
         )
@@ -273,9 +311,9 @@ def draw_seed(digit: int) -> None:
         st.session_state.drawn = digit, st.session_state.seed
 
 
-def show_address_of(digit: int, seeds: Sequence[int], style: Mapping[str, float]) -> None:
+def show_address_of(variant: Variant, digit: int, seeds: Sequence[int], style: Mapping[str, float]) -> None:
     """The first five that everybody sees need no address of their own."""
-    recipe = {"digit": digit, "seed": seeds[0], **style}
+    recipe = {"digit": digit, "seed": seeds[0], **style, **variant.address}
     if len(seeds) != FIVE:
         recipe["count"] = len(seeds)
     show_address({} if recipe == START else recipe)

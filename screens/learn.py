@@ -1,6 +1,6 @@
 """How it learns, in a student's words: two networks, the digits epoch by epoch, z to drag, how good it is.
 
-Everything shown was recorded: the sheets and losses of docs/training/best, the card of docs/quality.json.
+What is not drawn here was recorded: the sheets and losses of docs/training/best, the card docs/quality.json.
 """
 
 from __future__ import annotations
@@ -17,25 +17,30 @@ import numpy.typing as npt
 import streamlit as st
 from PIL import Image
 
-from digit_generator.generate import MAX_SEED, DigitGenerator, latents_from_seeds, pixels_from_images
+from digit_generator.finish import scans
+from digit_generator.generate import MAX_SEED, DigitGenerator, latents_from_seeds
+from digit_generator.render import png_from_line
 from screens.latents import latents_component, sprite_from_pixels
 from screens.shared import (
     ROOT,
     Address,
     generator_or_placeholder,
     image_from_pixels,
+    key_of,
     new_seed,
     opened,
     pick_digit,
     show_address,
     show_title,
     source_from_bytes,
+    source_from_png,
 )
 
 TRAINING = ROOT / "docs" / "training" / "best"
 CARD = ROOT / "docs" / "quality.json"
 FAULTS = ROOT / "docs" / "quality" / "least-liked.png"
 STRIP_SEEDS = 5  # of the ten on every sheet
+COUNTED_SEEDS = 100  # of which the page says how many had a z refused
 SLIDERS = 6
 FRAMES = np.linspace(-3, 3, 31)  # what a slider can set; of N(0, 1) three in a thousand lie beyond
 
@@ -51,7 +56,9 @@ def main() -> None:
     trained = generator if isinstance(generator, DigitGenerator) else None
     show_networks(trained)
     digit = show_film_strip(asked["digit"])
-    show_latents(trained, digit, asked["seed"])
+    st.session_state.setdefault("learn.seed", asked["seed"])
+    show_stages(trained, digit)
+    show_latents(trained, digit)
     show_losses()
     show_card(trained)
     seed = st.session_state["learn.seed"]
@@ -64,7 +71,9 @@ def recipe_from_address(address: Address) -> dict[str, Any]:
 
 def show_networks(generator: DigitGenerator | None) -> None:
     st.header("Two networks", anchor=False)
-    drawn = image_from_pixels(generator.digits(3, [1])[0], "sample", "a drawn 3") if generator else ""
+    drawn = ""
+    if generator:
+        drawn = image_from_pixels(generator.variant(raw=True).digits(3, [1])[0], "sample", "a drawn 3")
     st.html(
         "<div class=networks>"
         + network(
@@ -123,7 +132,7 @@ def show_film_strip(first: int) -> int:
     st.html(f"<table class=film>{heads}<tbody>{rows}</tbody></table>")
     st.caption(
         "Each row keeps its hundred random numbers; only the weights change from picture to picture. "
-        "From the training of the weights that come with this program, none chosen: seeds 0 to 4."
+        "From the training of the weights that come with this program, raw and none chosen: seeds 0 to 4."
     )
     return digit
 
@@ -261,18 +270,26 @@ def show_card(generator: DigitGenerator | None) -> None:
         st.caption("Measured on the weights that come with this program; other weights draw on this page.")
     if FAULTS.exists():
         st.markdown(
-            "**What is wrong with it.** A few in a hundred have broken or doubled strokes, "
-            "filled loops or faint specks. "
-            "These twenty its judges liked least, of thousands: above each, the judge and the "
-            "seed, the digit asked for "
-            "and the digit read."
+            "**What is wrong with it.** Some have broken or doubled strokes, filled loops or specks. "
+            "These twenty its judges liked least, of thousands: above each, the judge and the seed, "
+            "the digit asked for and the digit read."
         )
         with st.container(key="faults"):
             st.image(str(FAULTS), output_format="PNG")
-    st.markdown(
-        "Judges that read find nothing to complain of. A network that is made to tell drawn from "
-        "real, and looks at "
-        "every pixel, still tells almost all of them: something faint gives them away. "
+    st.markdown(verdict(card))
+
+
+def verdict(card: Mapping[str, Any]) -> str:
+    """What the card says in the end, in words."""
+
+    def mean(column: str, row: str, name: str) -> str:
+        return f"{fmean(each[name] for each in card[column][row]):.1%}".replace("%", " %")
+
+    return (
+        f"A program that reads scanned paper reads {mean('generated', 'asked_ocr', 'share')} of the drawn "
+        f"digits as asked, and {mean('real', 'asked_ocr', 'share')} of the real ones. A network that is made "
+        "to tell drawn from real, and looks at every pixel, is right in "
+        f"{mean('generated', 'two_sample', 'accuracy')} of cases; guessing is right in half of them. "
         "`docs/quality.md` is the whole card, with its protocol."
     )
 
@@ -330,28 +347,91 @@ def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
     ]
 
 
+def show_stages(generator: DigitGenerator | None, digit: int) -> None:
+    """One digit as the network drew it, as its scan, and finished; and how often a z is refused."""
+    if generator is None:
+        return
+    seed = st.session_state["learn.seed"]
+    raw = generator.variant(raw=True).digits(digit, [seed])
+    (scan,) = scans(raw, np.array([digit]), np.array([seed]))
+    st.header("From the network's drawing to the finished digit", anchor=False)
+    st.markdown(
+        f"This is the {digit} of seed {seed}. Like every digit of these pages it is **the network's shape, "
+        "MNIST's own scan rule**."
+    )
+    scanned = source_from_png(png_from_line(np.uint8(255) * scan, scale=8))
+    pictures = {
+        "1. Raw": (
+            image_from_pixels(raw[0], "pixels", f"a {digit} as the network drew it"),
+            "The network gives the shape. Its own greys are smooth and a little blurred.",
+        ),
+        "2. Scan": (
+            f'<img class=scan src="{scanned}" alt="the scan of this {digit}">',
+            f"Enlarged to {len(scan)}×{len(scan)} pixels and cut at half of the ink, with a rough outline: "
+            "MNIST's digits were black-and-white scans, too.",
+        ),
+        "3. Finished": (
+            image_from_pixels(generator.digits(digit, [seed])[0], "pixels", f"the finished {digit}"),
+            "The rule that MNIST was made by gives the greys: the average of the scan in 20×20 pixels, put "
+            "with its centre of mass in the middle of 28×28.",
+        ),
+    }
+    st.html(
+        "<div class=stages>"
+        + "".join(
+            f"<figure>{picture}<figcaption><b>{title}</b> {words}</figcaption></figure>"
+            for title, (picture, words) in pictures.items()
+        )
+        + "</div>"
+    )
+    if generator.choice:
+        others = seeds_with_another_z(key_of(generator), digit, generator)
+        st.markdown(
+            "Some z are refused, because they cannot write: then the seed's next hundred numbers are taken. "
+            f"Of the seeds 0 to {COUNTED_SEEDS - 1}, {others} write their {digit} with another z than "
+            "their first."
+        )
+    else:
+        st.markdown("No z is refused: these weights have no choice file beside them.")
+    st.button("Another seed", key="stages_seed", on_click=take_another_seed)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def seeds_with_another_z(key: tuple[str, int, str], digit: int, _generator: DigitGenerator) -> int:
+    """How many of the first seeds have their first z refused; `key` is key_of the generator."""
+    seeds = range(COUNTED_SEEDS)
+    changed = _generator.latents(seeds, [digit] * COUNTED_SEEDS) != latents_from_seeds(seeds)
+    return int(changed.any(axis=1).sum())
+
+
+def take_another_seed() -> None:
+    st.session_state["learn.seed"] = new_seed()
+    st.session_state["learn.z"] = {}
+
+
 @st.fragment
-def show_latents(generator: DigitGenerator | None, digit: int, first_seed: int) -> None:
+def show_latents(generator: DigitGenerator | None, digit: int) -> None:
     """Six of the hundred numbers to drag. The frames of each slider are drawn before it is touched."""
-    seed = st.session_state.setdefault("learn.seed", first_seed)
+    seed = st.session_state["learn.seed"]
     st.header("Turn the numbers yourself", anchor=False)
     if generator is None:
         st.info("There is no trained model to draw with: see the first page for how to get one.")
         return
     changes = st.session_state.setdefault("learn.z", {})  # number of z -> what it was dragged to
-    numbers = most_telling(generator.digest, digit, seed, generator)
-    z = latents_from_seeds([seed])
+    z = generator.latents([seed], [digit])
+    numbers = most_telling(key_of(generator), digit, seed, generator)
     for number, value in changes.items():
         z[0, number] = value
     swept = z.repeat(len(numbers) * len(FRAMES), axis=0)  # [6 * 31, 100]: each slider at each of its places
     for row, number in enumerate(numbers):
         swept[row * len(FRAMES) : (row + 1) * len(FRAMES), number] = FRAMES
-    pixels = pixels_from_images(generator.images(np.concatenate([z, swept]), [digit] * (1 + len(swept))))
+    each = np.concatenate([z, swept])
+    # In place: the box would move the strokes by whole pixels.
+    pixels = generator.pixels(each, [digit] * len(each), [seed] * len(each), in_box=False)
     frames = pixels[1:].reshape(len(numbers), len(FRAMES), 28, 28)
     st.markdown(
         f"A {digit} begins with these hundred numbers of seed {seed}. The six that change it most "
-        f"are here: drag one and "
-        "see the picture follow."
+        "are here: drag one and see the picture follow. It is finished, but every stroke stays in its place."
     )
     latents_component(
         picture=sprite_from_pixels(pixels[:1]),
@@ -367,15 +447,15 @@ def show_latents(generator: DigitGenerator | None, digit: int, first_seed: int) 
             changes.clear()
             st.rerun(scope="fragment")
         if st.button("Other numbers", key="z_other"):
-            st.session_state["learn.seed"] = new_seed()
-            changes.clear()
+            take_another_seed()
             st.rerun()
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def most_telling(digest: str, digit: int, seed: int, _generator: DigitGenerator) -> list[int]:
-    """The numbers of z, 0...99, that change this picture most between -2 and 2, the most telling first."""
-    z = latents_from_seeds([seed]).repeat(200, axis=0)
+def most_telling(key: tuple[str, int, str], digit: int, seed: int, _generator: DigitGenerator) -> list[int]:
+    """The numbers of z, 0...99, that change the network's drawing most between -2 and 2, the most telling
+    first; `key` is key_of the generator."""
+    z = _generator.latents([seed], [digit]).repeat(200, axis=0)
     z[np.arange(100), np.arange(100)] = -2
     z[np.arange(100, 200), np.arange(100)] = 2
     images = _generator.images(z, [digit] * 200)

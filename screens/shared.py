@@ -1,4 +1,4 @@
-"""What the pages share: the generator or its stand-in, pictures as HTML, the address."""
+"""What the pages share: the generator or its stand-in, its variants, pictures as HTML, the address."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from digit_generator import weights
+from digit_generator.choose import choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.render import png_from_pixels
@@ -33,7 +35,7 @@ def generator_or_placeholder() -> tuple[Generator, str]:
     """The trained generator and "", or the placeholder and a sentence that says why."""
     try:
         path = weights.find_weights()
-        return load_generator(path, versions(path, path.with_suffix(".json"))), ""
+        return load_generator(path, versions(path, path.with_suffix(".json"), choice_path(path))), ""
     except (weights.WeightsError, OSError) as error:
         return PlaceholderGenerator(), str(error)
 
@@ -47,6 +49,77 @@ def versions(*paths: Path) -> list[tuple[int, int] | None]:
 def load_generator(path: Path, versions: list[tuple[int, int] | None]) -> DigitGenerator:
     """One generator for all visitors, until its files change. A failure is raised and so not remembered."""
     return DigitGenerator.load(path)
+
+
+def key_of(generator: DigitGenerator) -> tuple[str, int, str]:
+    """What its pictures depend on, weights, finish and choice: a part of the key of whatever keeps them."""
+    return generator.digest, generator.finish_version, generator.choice_digest
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is not as by default, and how the page says so."""
+
+    raw: bool = False
+    every_z: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in SENTENCES if getattr(self, name)]
+
+    @property
+    def words(self) -> str:
+        """For captions: "raw, every z"."""
+        return ", ".join(self.names).replace("_", " ")
+
+    @property
+    def sentences(self) -> str:
+        return "".join(f" {SENTENCES[name]}" for name in self.names)
+
+    @property
+    def options(self) -> list[str]:
+        """For commands: "--raw", "--every-z"."""
+        return [f"--{name.replace('_', '-')}" for name in self.names]
+
+    @property
+    def address(self) -> dict[str, int]:
+        return dict.fromkeys(self.names, 1)
+
+
+SENTENCES = {
+    "raw": "Raw: these are the network's own pixels, without MNIST's scan rule.",
+    "every_z": "Every z is taken, also those that the choice refuses.",
+}
+SWITCHES = {
+    "raw": "Raw: as the network drew them",
+    "every_z": "Take every z: refuse none that cannot write",
+}
+
+
+def variant_from_address(address: Address) -> dict[str, bool]:
+    return {name: address.switch(name) for name in SWITCHES}
+
+
+def variant_of(page: str, generator: Generator, asked: Mapping[str, Any]) -> tuple[Generator, Variant]:
+    """The generator as the page's switches are set, at first by the address that opened it, and how."""
+    wanted = {name: st.session_state.get(f"{page}.{name}", asked[name]) for name in switches_of(generator)}
+    variant = Variant(**wanted)
+    if isinstance(generator, PlaceholderGenerator):
+        return generator, variant
+    return generator.variant(raw=variant.raw, every_z=variant.every_z), variant
+
+
+def show_switches(page: str, generator: Generator, asked: Mapping[str, Any]) -> None:
+    """The switches of variant_of, of the generator as it was loaded."""
+    for name in switches_of(generator):
+        st.toggle(SWITCHES[name], asked[name], key=f"{page}.{name}", persist_state="session")
+
+
+def switches_of(generator: Generator) -> list[str]:
+    """What can be switched: nothing of a placeholder, and every z only where a choice refuses some."""
+    if isinstance(generator, PlaceholderGenerator):
+        return []
+    return ["raw", "every_z"] if generator.choice else ["raw"]
 
 
 def show_title(title: str, caption: str) -> None:
@@ -146,6 +219,13 @@ class Address:
             return text
         self.refuse(name, f"{longest} characters at most")
         return default
+
+    def switch(self, name: str) -> bool:
+        text = self.asked.get(name, "0")
+        if text in ("0", "1"):
+            return text == "1"
+        self.refuse(name, "0 or 1")
+        return False
 
     def refuse(self, name: str, expected: str) -> None:
         self.faults.append(f"{name}={self.asked[name][:20]}, and {name} is {expected}")

@@ -93,7 +93,7 @@ def nearest_style(
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def styled_pixels(
-    digest: str,
+    keys: tuple[object, ...],
     digit: int,
     seeds: tuple[int, ...],
     style: tuple[tuple[str, float], ...],
@@ -102,7 +102,7 @@ def styled_pixels(
 ) -> npt.NDArray[np.uint8]:
     """Pixels, uint8 [B, 28, 28], in this style, found once for all who ask for the same.
 
-    `digest` is that of the controls, which names the weights too.
+    `keys` are shared.key_of the generator and the digest of the controls.
     """
     return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
 
