@@ -1,10 +1,13 @@
 """The trained generator for other people's programs: ONNX, and a folder in the form of Hugging Face.
 
-Both carry the same numbers as `generator.pth`, under the names that its state_dict gives them.
+Both carry the same numbers as `generator.pth`, under the names that its state_dict gives them. ONNX is the
+network alone: its pixels are raw, and z is the caller's. The folder has the choice, too, and who loads it
+with this package gets finished digits.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +17,13 @@ import numpy as np
 import safetensors.numpy
 
 from digit_generator import __version__
+from digit_generator.choose import bytes_from_choice, choice_path
 from digit_generator.generate import BATCHNORM_EPS, LATENT_SIZE, LEAKY_SLOPE, DigitGenerator
 from digit_generator.weights import arrays_from_file, find_weights
 
 ONNX_OPSET = 17  # of 2022: read by ONNX Runtime 1.12 and later
 ONNX_IR = 8
+RAW = "the network's own pixels, raw: not finished by MNIST's scan rule, and no z is refused"
 
 
 class ExportError(ValueError):
@@ -29,8 +34,9 @@ def onnx_from_weights(path: str | Path | None = None) -> bytes:
     """The weights at `path`, else where find_weights looks -> an ONNX model of 6 MB, as bytes.
 
     Inputs: z, float32 [B, 100], N(0, I); labels, int64 [B], 0...9. Outputs: images, float32 [B, 1, 28, 28],
-    [-1, 1], and pixels, uint8 [B, 28, 28], 0 background ... 255 ink. Float32 against float64: a pixel may
-    differ by one grey level. WeightsError if the file is refused, ExportError without the package onnx.
+    [-1, 1], and pixels, uint8 [B, 28, 28], 0 background ... 255 ink, which are raw, as of
+    DigitGenerator.load(raw=True): the finish is not in the graph. Float32 against float64: a pixel may differ
+    by one grey level. WeightsError if the file is refused, ExportError without the package onnx.
     """
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
@@ -81,8 +87,8 @@ def onnx_from_weights(path: str | Path | None = None) -> bytes:
         node("Cast", ["rounded"], "pixels", to=TensorProto.UINT8),
     ]
 
-    def tensor(name: str, kind: int, *shape: str | int) -> Any:
-        return helper.make_tensor_value_info(name, kind, shape)
+    def tensor(name: str, kind: int, *shape: str | int, told: str = "") -> Any:
+        return helper.make_tensor_value_info(name, kind, shape, told)
 
     graph = helper.make_graph(
         nodes,
@@ -90,7 +96,7 @@ def onnx_from_weights(path: str | Path | None = None) -> bytes:
         inputs=[tensor("z", TensorProto.FLOAT, "B", LATENT_SIZE), tensor("labels", TensorProto.INT64, "B")],
         outputs=[
             tensor("images", TensorProto.FLOAT, "B", 1, 28, 28),
-            tensor("pixels", TensorProto.UINT8, "B", 28, 28),
+            tensor("pixels", TensorProto.UINT8, "B", 28, 28, told=RAW),
         ],
         initializer=[
             numpy_helper.from_array(np.asarray(array), name)
@@ -103,6 +109,7 @@ def onnx_from_weights(path: str | Path | None = None) -> bytes:
         ir_version=ONNX_IR,
         producer_name="digit-generator",
         producer_version=__version__,
+        doc_string=f"Handwritten digits from z and labels. The output pixels: {RAW}.",
     )
     helper.set_model_props(model, {"weights_sha256": DigitGenerator.load(path).digest})
     checker.check_model(model, full_check=True)
@@ -113,7 +120,8 @@ def onnx_from_weights(path: str | Path | None = None) -> bytes:
 def hugging_face_files(
     path: str | Path | None = None, *, quality: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
-    """The files of a model repository by name: model.safetensors, config.json, README.md (the model card).
+    """The files of a model repository by name: model.safetensors, config.json, README.md (the model card),
+    and, if there is a choice, model.choice.safetensors.
 
     The weights are those at `path`, else where find_weights looks; `quality` is a card of the evaluation, as
     docs/quality.json. WeightsError if the weights are refused, ExportError if the card is not about them.
@@ -124,6 +132,12 @@ def hugging_face_files(
             f"the quality card was measured on other weights than {generator.path}: measure these with"
             " make evaluate, or name their card with --quality FILE"
         )
+    weights = safetensors.numpy.save(arrays_from_file(find_weights(path)), metadata={"format": "pt"})
+    files = {"model.safetensors": weights}
+    if generator.choice and generator.path:
+        arrays = safetensors.numpy.load(choice_path(generator.path).read_bytes())
+        record = generator.choice.record | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
+        files[choice_path(Path("model.safetensors")).name] = bytes_from_choice(arrays, record)
     config = {
         "model_type": "digit_generator",
         "architecture": "conditional GAN, multilayer perceptron 200-256-512-1024-784",
@@ -136,12 +150,11 @@ def hugging_face_files(
         "leaky_relu_slope": LEAKY_SLOPE,
         "batch_norm_eps": BATCHNORM_EPS,
         "weights_sha256": generator.digest,
+        "finish": generator.finish_version,
+        "choice_sha256": generator.choice_digest,
         "training": generator.provenance,
     }
-    return {
-        "model.safetensors": safetensors.numpy.save(
-            arrays_from_file(find_weights(path)), metadata={"format": "pt"}
-        ),
+    return files | {
         "config.json": (json.dumps(config, indent=2) + "\n").encode(),
         "README.md": _model_card(generator, quality).encode(),
     }
@@ -165,6 +178,13 @@ def _model_card(generator: DigitGenerator, quality: Mapping[str, Any] | None) ->
             f"{provenance['seconds'] / 60:.0f} minutes on {provenance['device']}. "
             "All settings are in `config.json`, under `training`."
         )
+    choice = (
+        "`model.choice.safetensors` is a small head that refuses a z whose drawing is unlikely beside real"
+        " digits. A seed's z is the first of its stream that is accepted; `load(..., every_z=True)` refuses"
+        " none."
+        if generator.choice
+        else "none comes with these weights. A seed's z is the first of its stream."
+    )
     if quality is None:
         measured = "The quality of these weights was not measured."
     else:
@@ -173,4 +193,4 @@ def _model_card(generator: DigitGenerator, quality: Mapping[str, Any] | None) ->
             f"deviation over generations with different seeds.\n\n{readme_table(quality)}"
         )
     template = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
-    return template.format(digest=generator.digest, training=training, quality=measured)
+    return template.format(digest=generator.digest, choice=choice, training=training, quality=measured)

@@ -58,11 +58,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_shards_together_are_the_set_of_one_process(
-    generator: DigitGenerator, tmp_path: Path, write: Callable[..., list[Done]]
+    choosy: DigitGenerator, tmp_path: Path, write: Callable[..., list[Done]]
 ) -> None:
     """Pixels, recipes, labels, seeds and the schema."""
-    write()
-    write_dataset(tmp_path / "one", generator, COUNT, test_count=TEST_COUNT, format="parquet")
+    write(generator=choosy)
+    one = write_dataset(tmp_path / "one", choosy, COUNT, test_count=TEST_COUNT, format="parquet")
+    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    for name in ("weights_sha256", "finish", "choice_sha256"):
+        assert manifest[name] == one[name]
     assert {*contents(tmp_path / "set")} == {*NAMES, "manifest.json"}
     for part in ("train", "test"):
         shards = [pyarrow.parquet.read_table(tmp_path / "set" / name) for name in NAMES if part in name]
@@ -215,6 +218,38 @@ def test_the_folder_of_other_weights_is_left_alone(
 ) -> None:
     with pytest.raises(DatasetError, match=r"holds another set \(weights_sha256 differs\)"):
         write(generator=DigitGenerator.load(save_weights(seed=1)))
+
+
+@pytest.mark.parametrize(
+    ("variant", "differing"), [({"raw": True}, "finish"), ({"every_z": True}, "choice_sha256")]
+)
+def test_the_folder_of_another_finish_or_choice_is_left_alone(
+    tmp_path: Path,
+    write: Callable[..., list[Done]],
+    choosy: DigitGenerator,
+    variant: dict[str, bool],
+    differing: str,
+) -> None:
+    write(generator=choosy)
+    before = contents(tmp_path / "set")
+    with pytest.raises(DatasetError, match=rf"holds another set \({differing} differs\): name another"):
+        write(generator=choosy.variant(**variant))
+    assert contents(tmp_path / "set") == before
+
+
+def test_a_set_from_before_there_was_a_finish_is_raw(
+    tmp_path: Path, write: Callable[..., list[Done]], choosy: DigitGenerator
+) -> None:
+    raw = choosy.variant(raw=True, every_z=True)
+    write(generator=raw)
+    path = tmp_path / "set" / "manifest.json"
+    told = json.loads(path.read_text())
+    del told["finish"], told["choice_sha256"]
+    path.write_text(json.dumps(told))
+    assert write(generator=raw) == []
+    for other, differing in ((choosy, "finish"), (choosy.variant(raw=True), "choice_sha256")):
+        with pytest.raises(DatasetError, match=rf"holds another set \({differing} differs\)"):
+            write(generator=other)
 
 
 def test_a_set_that_is_whole_is_left_as_it_is(

@@ -26,6 +26,8 @@ from digit_generator import (
     texts_from_pattern,
     write_number,
 )
+from digit_generator.dataset import plan
+from digit_generator.morph import morph
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.shapes import estimated_shapes
 from digit_generator.weights import arrays_from_file
@@ -123,6 +125,54 @@ def test_our_weights_are_not_called_your_own(
     assert capsys.readouterr().err == ""
 
 
+# Finished or raw, of chosen z or of every z
+
+
+@pytest.mark.parametrize("flags", [[], ["--raw"], ["--every-z"], ["--raw", "--every-z"]])
+def test_every_command_draws_what_the_flags_ask_for(
+    choosy: DigitGenerator, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    drawing = choosy.variant(raw="--raw" in flags, every_z="--every-z" in flags)
+    end = "_raw" if drawing.raw else ""
+    options = ["--weights", str(choosy.path), "--out", "o", *flags]
+    refused = next(seed for seed in range(100) if choosy.hand_number(seed))  # so that the choice shows
+
+    def written(*words: str) -> str:
+        assert cli.run([*words, *options]) == 0
+        return capsys.readouterr().out.splitlines()[0]
+
+    assert written("generate", "8", "--count", "30") == f"o/digit_8_seed_0{end}.png"
+    for seed, pixels in enumerate(drawing.digits(8, range(30))):
+        np.testing.assert_array_equal(pixels_of(Path(f"o/digit_8_seed_{seed}{end}.png")), pixels)
+    assert written("generate", "7", "--sheet") == f"o/digit_7_seeds_0-4{end}.png"
+    assert written("generate", "7", "--count", "1", "--svg", "pixels") == f"o/digit_7_seed_0{end}.svg"
+
+    assert written("number", "20", "--seed", str(refused)) == f"o/20_seed_{refused}{end}.png"
+    line = write_number(drawing, "20", refused)
+    np.testing.assert_array_equal(pixels_of(Path(f"o/20_seed_{refused}{end}.png")), line.picture)
+
+    morphs = morph(drawing, [(3, 1), (8, 2)], frames_between=1)
+    for words, ending in (("strip", f"_strip{end}.png"), ("gif", f"{end}.gif"), ("apng", f"{end}.png")):
+        path = written("morph", "3:1", "8:2", "--frames", "1", "--scale", "1", "--format", words)
+        assert path == f"o/morph_3-8_seeds_1-2{ending}"
+        np.testing.assert_array_equal(pixels_of(Path(path))[:, :28], morphs[0])
+
+    assert cli.run(["dataset", "40", "--format", "npz", *options, "--out", "set"]) == 0
+    with np.load("set/train.npz") as arrays:
+        (part,) = plan(40)
+        np.testing.assert_array_equal(arrays["pixels"], drawing.digits(part.labels, part.seeds))
+
+
+def test_the_choice_and_the_finish_show(choosy: DigitGenerator) -> None:
+    """What the test above tells apart are different pictures."""
+    variants = [
+        choosy.variant(raw=raw, every_z=every_z) for raw in (False, True) for every_z in (False, True)
+    ]
+    assert len({variant.digits(8, range(30)).tobytes() for variant in variants}) == 4
+    seed = next(seed for seed in range(100) if choosy.hand_number(seed))
+    assert len({write_number(variant, "20", seed).picture.tobytes() for variant in variants}) == 4
+
+
 # Mistakes
 
 
@@ -159,7 +209,10 @@ def test_our_weights_are_not_called_your_own(
         ("7 --thickness thick", "'thick' is not a number such as 2.5 or -0.1"),
         ("7 --slant nan", "'nan' is not a number such as 2.5 or -0.1"),
         ("7 --width inf", "'inf' is not a number"),
-        ("7 --placeholder --slant 0.1", "--slant steers the model: leave out either it or --placeholder."),
+        ("7 --placeholder --slant 0.1", "--slant is about the model: leave out either it or --placeholder."),
+        ("7 --placeholder --raw", "--raw is about the model: leave out either it or --placeholder."),
+        ("7 --placeholder --every-z", "--every-z is about the model: leave out either it or --placeholder."),
+        ("7 --raw yes", "unexpected extra argument"),
         ("7 --slant 0.1", "generator.style.json does not exist: expected the style controls, and python -m"),
         ("7 --frobnicate", "No such option"),
         ("7 --out", "Option '--out' requires an argument"),
@@ -325,16 +378,14 @@ def test_style_ranges_are_those_of_the_controls(capsys: pytest.CaptureFixture[st
 
 
 def test_style_learn_writes_the_file_beside_the_weights(
-    save_weights: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the estimate in the place of what is measured, which takes longer."""
     monkeypatch.setattr(
         "digit_generator.style.measured_shapes", lambda pixels: estimated_shapes(pixels / 255)[0]
     )
-    path = save_weights(folder=tmp_path)
+    path = tmp_path / "generator.pth"
+    path.write_bytes((REPOSITORY / "generator.pth").read_bytes())  # random ones draw no strokes to learn from
     assert cli.run(["style", "learn", "--weights", str(path), "--samples", "50"]) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path}/generator.style.json\n"
@@ -366,6 +417,11 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for option in ("--count", "--seed", "--out", "--weights", "--scale", "--sheet", "--placeholder"):
         assert option in text
+    for words in (["generate"], ["number"], ["morph"], ["dataset"]):
+        assert cli.run([*words, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert "--raw" in text
+        assert "--every-z" in text
 
 
 def test_the_examples_in_the_help_do_what_they_say(
@@ -374,7 +430,7 @@ def test_the_examples_in_the_help_do_what_they_say(
     ours = DigitGenerator.load()  # with its style file
     monkeypatch.setattr(DigitGenerator, "load", lambda path: ours)
     examples = re.findall(r"python -m digit_generator (.+)\n +(.*)", cli.generate.help or "")
-    assert len(examples) == 6
+    assert len(examples) == 7
     for command, promise in examples:
         assert cli.run(command.split()) == 0
         written = capsys.readouterr().out.splitlines()

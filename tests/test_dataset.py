@@ -19,7 +19,7 @@ import pytest
 from mnist import MNIST
 from PIL import Image
 
-from digit_generator import DigitGenerator, dataset, latents_from_seeds, pixels_from_images
+from digit_generator import DigitGenerator, dataset, latents_from_seeds
 from digit_generator.dataset import DatasetError, plan, write_dataset
 from digit_generator.evaluation.data import digits_from_npz
 from digit_generator.recipe import Recipe
@@ -155,6 +155,7 @@ def test_the_manifest_says_how_it_was_made(
     assert json.loads((folder / "manifest.json").read_text()) == manifest
     assert manifest["weights_sha256"] == generator.digest
     assert (manifest["format"], manifest["seed"], manifest["style"]) == (format, 0, None)
+    assert (manifest["finish"], manifest["choice_sha256"]) == (generator.finish_version, "")
     for name, (pixels, labels) in expected.items():
         part = manifest["parts"][name]
         assert part["count_of_digit"] == [labels.count(digit) for digit in range(10)]
@@ -168,6 +169,20 @@ def test_the_manifest_says_how_it_was_made(
     others = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     unlisted = others - {*manifest["files"]} - {"manifest.json"}
     assert all(name.endswith(".png") for name in unlisted)  # those are in the table
+
+
+@pytest.mark.parametrize(
+    "variant", [{}, {"raw": True}, {"every_z": True}, {"raw": True, "every_z": True}], ids=str
+)
+def test_digits_are_finished_and_chosen_as_the_generator_does(
+    choosy: DigitGenerator, tmp_path: Path, variant: dict[str, bool]
+) -> None:
+    drawing = choosy.variant(**variant)
+    manifest = write_dataset(tmp_path / "set", drawing, 40, format="npz")
+    assert (manifest["finish"], manifest["choice_sha256"]) == (drawing.finish_version, drawing.choice_digest)
+    (part,) = plan(40)
+    with np.load(tmp_path / "set" / "train.npz") as arrays:
+        np.testing.assert_array_equal(arrays["pixels"], drawing.digits(part.labels, part.seeds))
 
 
 @pytest.mark.parametrize("format", ["idx", "npz", "png", "parquet"])
@@ -280,7 +295,7 @@ def test_a_style_moves_z_and_is_told(generator: DigitGenerator, tmp_path: Path) 
     assert manifest["controls_sha256"] == "1" * 64
     (part,) = plan(20)
     z = latents_from_seeds(part.seeds.tolist()) + 0.25 * part.labels[:, None]
-    expected = pixels_from_images(generator.images(z, part.labels))
+    expected = generator.pixels(z, part.labels, part.seeds.tolist())
     assert manifest["parts"]["train"]["pixels_sha256"] == hashlib.sha256(expected.tobytes()).hexdigest()
     png = next((tmp_path / "set").rglob("*.png")).read_bytes()
     assert Recipe.from_text(recipe_text_from_png(png) or "").style == {"slant": 0.25}

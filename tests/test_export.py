@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from huggingface_hub import ModelCard
@@ -44,13 +45,15 @@ def test_onnx_runtime_draws_the_same_pixels_up_to_one_level(
     assert images.dtype == np.float32
     assert pixels.dtype == np.uint8
     np.testing.assert_allclose(images, generator.images(z, LABELS), atol=1e-4)
-    apart = np.abs(generator.digits(LABELS, SEEDS).astype(int) - pixels)
+    raw = generator.variant(raw=True)
+    apart = np.abs(raw.digits(LABELS, SEEDS).astype(int) - pixels)
     assert apart.max() <= 1
     assert (apart > 0).mean() < 0.001
 
 
 def test_an_onnx_file_says_what_it_takes_and_what_it_was_made_from(weights_file: Path) -> None:
-    session = onnxruntime.InferenceSession(onnx_from_weights(weights_file))
+    data = onnx_from_weights(weights_file)
+    session = onnxruntime.InferenceSession(data)
     assert [(put.name, put.type, put.shape) for put in session.get_inputs()] == [
         ("z", "tensor(float)", ["B", 100]),
         ("labels", "tensor(int64)", ["B"]),
@@ -59,8 +62,12 @@ def test_an_onnx_file_says_what_it_takes_and_what_it_was_made_from(weights_file:
         ("images", "tensor(float)", ["B", 1, 28, 28]),
         ("pixels", "tensor(uint8)", ["B", 28, 28]),
     ]
-    said = session.get_modelmeta().custom_metadata_map
-    assert said == {"weights_sha256": DigitGenerator.load(weights_file).digest}
+    said = session.get_modelmeta()
+    assert said.custom_metadata_map == {"weights_sha256": DigitGenerator.load(weights_file).digest}
+    assert "raw: not finished by MNIST's scan rule" in said.description
+    (pixels,) = (put for put in onnx.load_from_string(data).graph.output if put.name == "pixels")
+    assert pixels.doc_string in said.description
+    assert pixels.doc_string.startswith("the network's own pixels, raw")
 
 
 def test_the_same_weights_give_the_same_bytes(weights_file: Path) -> None:
@@ -111,6 +118,27 @@ def test_the_model_card_is_one_to_the_hubs_own_library(hub: Path) -> None:
     assert card.data.datasets == ["ylecun/mnist"]
     assert "The quality of these weights was not measured." in card.text
     assert "Nothing is known of how these weights were trained." in card.text
+
+
+def test_the_card_says_what_a_digit_is_made_of(hub: Path) -> None:
+    text = " ".join((hub / "README.md").read_text().split())
+    assert "What it draws is the network's shape, MNIST's own scan rule, and a choice of z:" in text
+    assert "**The choice**: none comes with these weights." in text
+
+
+def test_a_choice_comes_along_and_chooses_the_same(
+    choosy: DigitGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["export", "--hugging-face", "hub", "--weights", str(choosy.path)]) == 0
+    assert "hub/model.choice.safetensors" in capsys.readouterr().out.splitlines()
+    exported = DigitGenerator.load("hub/model.safetensors")
+    assert exported.choice is not None
+    np.testing.assert_array_equal(exported.digits(LABELS, SEEDS), choosy.digits(LABELS, SEEDS))
+    assert (exported.digits(LABELS, SEEDS) != exported.variant(every_z=True).digits(LABELS, SEEDS)).any()
+    assert "`model.choice.safetensors` is a small head" in Path("hub/README.md").read_text()
+    config = json.loads(Path("hub/config.json").read_text())
+    assert (config["finish"], config["choice_sha256"]) == (choosy.finish_version, choosy.choice_digest)
+    assert cli.run(["export", "--hugging-face", "hub", "--weights", str(choosy.path)]) == 0
 
 
 def test_the_configuration_describes_the_network(hub: Path, generator: DigitGenerator) -> None:

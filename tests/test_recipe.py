@@ -11,23 +11,29 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import make_choice_file
 from PIL import Image, PngImagePlugin
 
-from digit_generator import DigitGenerator, cli
+from digit_generator import DigitGenerator, cli, latents_from_seeds, pixels_from_images
+from digit_generator.choose import choice_path
+from digit_generator.finish import VERSION
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.recipe import Recipe, RecipeError
+from digit_generator.recipe import Recipe, RecipeError, style_suffix
 from digit_generator.render import RECIPE_CHUNK, png_from_pixels, recipe_text_from_png
 
 DIGEST = "0123456789abcdef" * 4
 
 RECIPES = [
     Recipe(DIGEST, digit=7, seed=3),
+    Recipe(DIGEST, digit=7, seed=3, finish=VERSION, choice_sha256=DIGEST[::-1]),
     Recipe("", digit=0, seed=2**32 - 1, scale=64, placeholder=True),
     Recipe(DIGEST, digit=7, seed=5, count=100, scale=4),
-    Recipe(DIGEST, digit=7, seed=5, style={"thickness": 3.25, "slant": -0.1}),
+    Recipe(DIGEST, digit=7, seed=5, style={"thickness": 3.25, "slant": -0.1}, finish=VERSION),
     Recipe(DIGEST, text="-3.14", seed=8, style={"width": 12.0}, scale=2),
     Recipe(DIGEST, stops=((3, 0), (8, 5), (3, 0)), frames_between=4, animated=True, scale=8),
 ]
+
+OLD, STYLED, NUMBER = RECIPES[0], RECIPES[4], RECIPES[5]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -40,9 +46,9 @@ def test_text_and_back(recipe: Recipe) -> None:
 
 def test_a_png_carries_it_as_a_text_chunk_before_the_picture() -> None:
     pixels = np.full((28, 28), 9, np.uint8)
-    png = png_from_pixels(pixels, recipe=RECIPES[3].to_text())
-    assert recipe_text_from_png(png) == RECIPES[3].to_text()
-    assert b"tEXt" + RECIPE_CHUNK.encode() + b"\0" + RECIPES[3].to_text().encode() in png
+    png = png_from_pixels(pixels, recipe=STYLED.to_text())
+    assert recipe_text_from_png(png) == STYLED.to_text()
+    assert b"tEXt" + RECIPE_CHUNK.encode() + b"\0" + STYLED.to_text().encode() in png
     assert png.index(b"tEXt") < png.index(b"IDAT")
     assert recipe_text_from_png(png_from_pixels(pixels)) is None
     with Image.open(io.BytesIO(png)) as picture:
@@ -67,6 +73,11 @@ def test_a_png_carries_it_as_a_text_chunk_before_the_picture() -> None:
         '{"weights_sha256": "", "digit": 7, "seed": 4294967295, "count": 2}',
         '{"weights_sha256": "", "digit": 7, "count": 1000000}',
         '{"weights_sha256": "", "digit": 7, "scale": 65}',
+        '{"weights_sha256": "", "digit": 7, "finish": -1}',
+        '{"weights_sha256": "", "digit": 7, "finish": 1000}',
+        '{"weights_sha256": "", "digit": 7, "finish": true}',
+        '{"weights_sha256": "", "digit": 7, "choice_sha256": "abc"}',
+        '{"weights_sha256": "", "digit": 7, "choice_sha256": 0}',
         '{"weights_sha256": "", "digit": 7, "text": "7"}',
         '{"weights_sha256": ""}',
         '{"weights_sha256": "", "digit": 7, "style": {"colour": 1}}',
@@ -93,11 +104,44 @@ def test_a_command_is_quoted_for_a_shell() -> None:
 
 
 def test_style_and_number_are_in_the_command() -> None:
-    assert RECIPES[3].arguments() == [
+    assert STYLED.arguments() == [
         *("generate", "7", "--count", "1", "--seed", "5"),
-        *("--thickness=3.25", "--slant=-0.1"),
+        *("--thickness=3.25", "--slant=-0.1", "--every-z"),
     ]
-    assert RECIPES[4].arguments() == ["number", "--seed", "8", "--width=12.0", "--scale", "2", "--", "-3.14"]
+    assert NUMBER.arguments() == [
+        *("number", "--seed", "8", "--width=12.0", "--scale", "2"),
+        *("--raw", "--every-z", "--", "-3.14"),
+    ]
+
+
+def test_a_recipe_from_before_the_finish_is_of_raw_pixels_and_every_z() -> None:
+    old = Recipe.from_text(f'{{"weights_sha256": "{DIGEST}", "digit": 7, "seed": 3}}')
+    assert old.arguments()[-2:] == ["--raw", "--every-z"]
+    assert old.to_text() == f'{{"weights_sha256": "{DIGEST}", "digit": 7, "seed": 3}}'
+
+
+@pytest.mark.parametrize(
+    ("raw", "every_z", "flags"),
+    [(False, False, []), (True, False, ["--raw"]), (False, True, ["--every-z"])],
+)
+def test_finish_and_choice_are_in_recipe_and_command(
+    choosy: DigitGenerator, raw: bool, every_z: bool, flags: list[str]
+) -> None:
+    recipe = Recipe.of(choosy.variant(raw=raw, every_z=every_z), digit=7)
+    assert recipe.finish == (0 if raw else VERSION)
+    assert recipe.choice_sha256 == ("" if every_z else choosy.choice_digest)
+    assert recipe.arguments() == ["generate", "7", "--count", "1", "--seed", "0", *flags]
+    told = recipe.described()
+    assert told["finish"].startswith("none, " if raw else f"MNIST's scan rule, version {VERSION}")
+    assert told["choice"] == ("none, every z is taken" if every_z else choosy.choice_digest)
+
+
+def test_names_of_files_say_style_and_raw() -> None:
+    style = {"thickness": 3.0, "slant": -0.25}
+    assert style_suffix({}) == ""
+    assert style_suffix(style) == "_thickness_3_slant_-0.25"
+    assert style_suffix({}, raw=True) == "_raw"
+    assert style_suffix(style, raw=True) == "_thickness_3_slant_-0.25_raw"
 
 
 def test_who_drew_it_is_told(generator: DigitGenerator) -> None:
@@ -113,13 +157,13 @@ def shell(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    generator: DigitGenerator,
+    choosy: DigitGenerator,
 ) -> Callable[..., tuple[int, str, str]]:
     """shell(words) -> exit code, stdout, stderr of the command line, in an empty folder, where the tests'
-    weights are the program's own."""
+    weights, with a choice, are the program's own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(DigitGenerator, "load", lambda path: generator)
-    monkeypatch.setattr(cli, "find_weights", lambda: generator.path)
+    monkeypatch.setattr(DigitGenerator, "load", lambda path: choosy)
+    monkeypatch.setattr(cli, "find_weights", lambda: choosy.path)
 
     def run(*words: str) -> tuple[int, str, str]:
         return cli.run(words), *capsys.readouterr()
@@ -134,34 +178,44 @@ def shell(
         "generate 7 --count 1 --seed 4 --scale 5",
         "generate 7 --count 12 --seed 4 --sheet --scale 2",
         "generate 7 --count 1 --sheet",
+        "generate 7 --count 12 --sheet --raw",
+        "generate 7 --count 12 --sheet --every-z",
+        "generate 7 --count 12 --sheet --raw --every-z",
+        "number 2026 --scale 2",
+        "number -7 --raw --every-z",
         "generate 7 --placeholder --count 1 --scale 3",
         "generate 7 --placeholder --count 11 --sheet",
         "morph 3 8:7 --format strip --frames 3",
         "morph 3 8 1 --format strip --frames 2 --scale 1 --seed 4",
         "morph 3 8 --format apng --frames 3",
+        "morph 3 8 --format strip --frames 3 --raw --every-z",
     ],
 )
 def test_the_command_it_names_makes_the_same_file(
     shell: Callable[..., tuple[int, str, str]], words: str
 ) -> None:
     _, out, _ = shell(*words.split(), "--out", "first")
-    path = Path(out.splitlines()[-1])
+    path = Path([name for name in out.splitlines() if name.endswith(".png")][-1])
     code, out, _ = shell("recipe", str(path))
     assert code == 0
     again = out.splitlines()[-1].removeprefix("again: python -m digit_generator ")
-    code, out, _ = shell(*shlex.split(again), "--out", "second")
-    assert (code, len(out.splitlines())) == (0, 1)
-    assert Path(out.strip()).read_bytes() == path.read_bytes()
+    command, *options = shlex.split(again)
+    code, out, _ = shell(command, "--out", "second", *options)  # a number comes last, behind --
+    (written,) = (name for name in out.splitlines() if name.endswith(".png"))
+    assert code == 0
+    assert Path(written).read_bytes() == path.read_bytes()
 
 
-def test_what_is_told(shell: Callable[..., tuple[int, str, str]], generator: DigitGenerator) -> None:
+def test_what_is_told(shell: Callable[..., tuple[int, str, str]], choosy: DigitGenerator) -> None:
     shell("generate", "7", "--count", "1", "--seed", "42", "--scale", "3")
     code, out, err = shell("recipe", "digits/digit_7_seed_42.png")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "digit: 7",
         "seed: 42",
-        f"weights: {generator.digest}",
+        f"weights: {choosy.digest}",
+        f"choice: {choosy.choice_digest}",
+        f"finish: MNIST's scan rule, version {VERSION}",
         "scale: 3",
         "again: python -m digit_generator generate 7 --count 1 --seed 42 --scale 3",
     ]
@@ -174,19 +228,60 @@ def test_other_weights_are_asked_for(
     have_weights: bool,
     tmp_path: Path,
 ) -> None:
-    Path("old.png").write_bytes(png_from_pixels(np.zeros((28, 28), np.uint8), recipe=RECIPES[0].to_text()))
+    Path("old.png").write_bytes(png_from_pixels(np.zeros((28, 28), np.uint8), recipe=OLD.to_text()))
     if not have_weights:
         monkeypatch.setattr(cli, "find_weights", lambda: tmp_path / "none.pth")
     code, out, err = shell("recipe", "old.png")
     assert code == 0
-    assert out.endswith("generate 7 --count 1 --seed 3 --weights FILE\n")
+    assert out.endswith("generate 7 --count 1 --seed 3 --raw --every-z --weights FILE\n")
     assert err == "Drawn by other weights than those here: put the name of their file for FILE.\n"
+
+
+@pytest.mark.parametrize("here", ["another", "none"])
+def test_a_picture_by_another_choice_is_told(
+    shell: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    choosy: DigitGenerator,
+    tmp_path: Path,
+    here: str,
+) -> None:
+    shell("generate", "7", "--count", "1")
+    shell("generate", "8", "--count", "1", "--every-z")
+    weights = tmp_path / "generator.pth"
+    weights.write_bytes(choosy.path.read_bytes())
+    if here == "another":
+        choice_path(weights).write_bytes(make_choice_file(choosy, refused=0.1))
+    monkeypatch.setattr(cli, "find_weights", lambda: weights)
+    code, out, err = shell("recipe", "digits/digit_7_seed_0.png")
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "again: python -m digit_generator generate 7 --count 1 --seed 0",
+    )
+    assert err == (
+        "Drawn with another choice of z than the one here: this command may draw another picture.\n"
+    )
+    code, out, err = shell("recipe", "digits/digit_8_seed_0.png")  # of every z: none is needed
+    assert (code, err) == (0, "")
+
+
+def test_an_old_picture_is_drawn_again_byte_for_byte(
+    shell: Callable[..., tuple[int, str, str]], choosy: DigitGenerator
+) -> None:
+    """As version 0.1.0 wrote it: the network's own pixels, the first z, and a recipe without a finish."""
+    images = choosy.images(latents_from_seeds([3]), [7])
+    recipe = f'{{"weights_sha256": "{choosy.digest}", "digit": 7, "seed": 3}}'
+    Path("old.png").write_bytes(png_from_pixels(pixels_from_images(images)[0], recipe=recipe))
+    code, out, err = shell("recipe", "old.png")
+    assert (code, err) == (0, "")
+    again = out.splitlines()[-1].removeprefix("again: python -m digit_generator ")
+    _, out, _ = shell(*shlex.split(again))
+    assert Path(out.strip()).read_bytes() == Path("old.png").read_bytes()
 
 
 def test_a_number_that_begins_with_a_minus_comes_last(shell: Callable[..., tuple[int, str, str]]) -> None:
     """After --, where no option is looked for, so --weights FILE must come before it."""
-    Path("a.png").write_bytes(png_from_pixels(np.zeros((28, 28), np.uint8), recipe=RECIPES[4].to_text()))
-    assert shell("recipe", "a.png")[1].endswith("--scale 2 --weights FILE -- -3.14\n")
+    Path("a.png").write_bytes(png_from_pixels(np.zeros((28, 28), np.uint8), recipe=NUMBER.to_text()))
+    assert shell("recipe", "a.png")[1].endswith("--raw --every-z --weights FILE -- -3.14\n")
 
 
 def png_with(key: str, text: str) -> bytes:
