@@ -18,12 +18,14 @@ import hypothesis
 import numpy as np
 import pytest
 import schemathesis
+from conftest import make_choice_file
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 from serving import free_port, wait_until_healthy
 
 from digit_generator import DigitGenerator, __version__, api, cli
+from digit_generator.choose import choice_path
 from digit_generator.number import write_number
 from digit_generator.recipe import Recipe
 from digit_generator.render import (
@@ -39,9 +41,9 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)
 
 
 @pytest.fixture(autouse=True)
-def ours(weights_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API draws by the tests' weights."""
-    monkeypatch.setattr(api, "find_weights", lambda: weights_file)
+def ours(choosy: DigitGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API draws by the tests' weights, with a choice."""
+    monkeypatch.setattr(api, "find_weights", lambda: choosy.path)
 
 
 @pytest.fixture(scope="module")
@@ -59,59 +61,106 @@ def test_schemathesis_finds_nothing(case: schemathesis.Case) -> None:
     case.call_and_validate()
 
 
-def test_a_png_is_the_digit_with_its_recipe(client: TestClient, generator: DigitGenerator) -> None:
+def test_a_png_is_the_digit_with_its_recipe(client: TestClient, choosy: DigitGenerator) -> None:
     answer = client.get("/digits/7.png?seed=1&scale=2")
-    recipe = Recipe.of(generator, digit=7, seed=1, scale=2)
-    assert answer.content == png_from_pixels(generator.digits(7, [1])[0], scale=2, recipe=recipe.to_text())
+    recipe = Recipe.of(choosy, digit=7, seed=1, scale=2)
+    assert answer.content == png_from_pixels(choosy.digits(7, [1])[0], scale=2, recipe=recipe.to_text())
     assert answer.headers["content-type"] == "image/png"
 
 
-def test_several_are_one_sheet(client: TestClient, generator: DigitGenerator) -> None:
+def test_several_are_one_sheet(client: TestClient, choosy: DigitGenerator) -> None:
     answer = client.get("/digits/3.png?seed=8&count=12")
-    recipe = Recipe.of(generator, digit=3, seed=8, count=12).to_text()
-    expected = sheet_from_pixels(generator.digits(3, range(8, 20)), columns=10, recipe=recipe)
+    recipe = Recipe.of(choosy, digit=3, seed=8, count=12).to_text()
+    expected = sheet_from_pixels(choosy.digits(3, range(8, 20)), columns=10, recipe=recipe)
     assert answer.content == expected
     with Image.open(io.BytesIO(answer.content)) as picture:
         assert picture.size == (298, 58)
 
 
-def test_json_is_the_pixels(client: TestClient, generator: DigitGenerator) -> None:
+def test_json_is_the_pixels(client: TestClient, choosy: DigitGenerator) -> None:
     told = client.get("/digits/0.json?seed=4&count=3").json()
-    assert (told["digit"], told["seeds"], told["weights_sha256"]) == (0, [4, 5, 6], generator.digest)
-    np.testing.assert_array_equal(np.array(told["pixels"]), generator.digits(0, [4, 5, 6]))
+    assert (told["digit"], told["seeds"], told["weights_sha256"]) == (0, [4, 5, 6], choosy.digest)
+    np.testing.assert_array_equal(np.array(told["pixels"]), choosy.digits(0, [4, 5, 6]))
 
 
 @pytest.mark.parametrize("form", ["outline", "pixels"])
-def test_svg_is_one_digit(client: TestClient, generator: DigitGenerator, form: str) -> None:
+def test_svg_is_one_digit(client: TestClient, choosy: DigitGenerator, form: str) -> None:
     answer = client.get(f"/digits/8.svg?seed=2&form={form}")
-    assert answer.text == svg_from_pixels(generator.digits(8, [2])[0], form)
+    assert answer.text == svg_from_pixels(choosy.digits(8, [2])[0], form)
     assert answer.headers["content-type"].startswith("image/svg+xml")
 
 
-def test_a_number_is_one_line_in_one_hand(client: TestClient, generator: DigitGenerator) -> None:
+def test_a_number_is_one_line_in_one_hand(client: TestClient, choosy: DigitGenerator) -> None:
     answer = client.get("/numbers/20.5-7.png?seed=3&scale=2")
-    recipe = Recipe.of(generator, text="20.5-7", seed=3, scale=2).to_text()
-    line = write_number(generator, "20.5-7", 3)
+    recipe = Recipe.of(choosy, text="20.5-7", seed=3, scale=2).to_text()
+    line = write_number(choosy, "20.5-7", 3)
     assert answer.content == png_from_line(line.picture, scale=2, recipe=recipe)
 
 
-def test_a_recipe_names_the_command_and_the_address_of_the_same_picture(
-    client: TestClient, tmp_path: Path, weights_file: Path, monkeypatch: pytest.MonkeyPatch
+# Each way to draw, as an address asks for it and as the generator is told.
+WAYS = [
+    ("", {}),
+    ("&raw=1", {"raw": True}),
+    ("&every_z=1", {"every_z": True}),
+    ("&raw=1&every_z=1", {"raw": True, "every_z": True}),
+]
+
+
+@pytest.mark.parametrize(("asked", "variant"), WAYS, ids=str)
+def test_raw_pixels_and_every_z_are_drawn_if_asked_for(
+    client: TestClient, choosy: DigitGenerator, asked: str, variant: dict[str, bool]
 ) -> None:
-    told = client.get("/recipe?digit=7&seed=1&count=5&scale=3").json()
+    drawing = choosy.variant(**variant)
+    pixels = drawing.digits(8, range(30))
+    recipe = Recipe.of(drawing, digit=8, count=30).to_text()
+    picture = client.get(f"/digits/8.png?count=30{asked}").content
+    assert picture == sheet_from_pixels(pixels, columns=10, recipe=recipe)
+    told = client.get(f"/digits/8.json?count=30{asked}").json()
+    np.testing.assert_array_equal(told["pixels"], pixels)
+    assert (told["finish"], told["choice_sha256"]) == (drawing.finish_version, drawing.choice_digest)
+    drawn = client.get(f"/digits/8.svg?seed=3&form=pixels{asked}").text
+    assert drawn == svg_from_pixels(drawing.digits(8, [3])[0], "pixels")
+    refused = next(seed for seed in range(100) if choosy.hand_number(seed))
+    line = write_number(drawing, "20", refused)
+    recipe = Recipe.of(drawing, text="20", seed=refused).to_text()
+    number = client.get(f"/numbers/20.png?seed={refused}{asked}").content
+    assert number == png_from_line(line.picture, recipe=recipe)
+
+
+def test_each_way_draws_other_pictures_with_other_tags(client: TestClient) -> None:
+    answers = [client.get(f"/digits/8.json?count=30{asked}") for asked, _ in WAYS]
+    assert len({str(answer.json()["pixels"]) for answer in answers}) == 4
+    assert len({answer.headers["etag"] for answer in answers}) == 4
+
+
+@pytest.mark.parametrize("asked", [asked for asked, _ in WAYS])
+def test_a_recipe_names_the_command_and_the_address_of_the_same_picture(
+    client: TestClient,
+    tmp_path: Path,
+    choosy: DigitGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+) -> None:
+    told = client.get(f"/recipe?digit=8&seed=1&count=5&scale=3{asked}").json()
     picture = client.get(told["url"])
     assert recipe_text_from_png(picture.content) == told["recipe"]
     assert picture.headers["cache-control"] == "public, max-age=31536000, immutable"
     monkeypatch.chdir(tmp_path)
     words = told["command"].removeprefix("python -m digit_generator ").split()
-    assert cli.run([*words, "--weights", str(weights_file)]) == 0
+    assert cli.run([*words, "--weights", str(choosy.path)]) == 0
     (drawn,) = tmp_path.rglob("*.png")
     assert drawn.read_bytes() == picture.content
 
 
-def test_health(client: TestClient, generator: DigitGenerator) -> None:
+def test_health(client: TestClient, choosy: DigitGenerator) -> None:
     told = client.get("/health").json()
-    assert told == {"status": "ok", "version": __version__, "weights_sha256": generator.digest}
+    assert told == {
+        "status": "ok",
+        "version": __version__,
+        "weights_sha256": choosy.digest,
+        "finish": choosy.finish_version,
+        "choice_sha256": choosy.choice_digest,
+    }
 
 
 # What caches are told
@@ -137,6 +186,58 @@ def test_new_weights_have_new_tags(
     assert after.content != before.content
 
 
+def test_an_address_is_kept_for_ever_only_if_it_says_what_weighs_finishes_and_chooses(
+    client: TestClient, choosy: DigitGenerator
+) -> None:
+    weights, choice = f"weights={choosy.digest}", f"choice={choosy.choice_digest}"
+    finish = f"finish={choosy.finish_version}"
+    for settings, kept in (
+        (weights, False),  # as recipes gave it before there were finish and choice
+        (f"{weights}&{finish}", False),
+        (f"{weights}&{choice}", False),
+        (f"{weights}&raw=1", False),
+        (f"{finish}&{choice}", False),
+        (f"{weights}&{finish}&{choice}", True),
+        (f"{weights[:20]}&{finish}&{choice[:20]}", True),
+        (f"{weights}&raw=1&{choice}", True),
+        (f"{weights}&{finish}&every_z=1", True),
+        (f"{weights}&raw=1&every_z=1", True),
+    ):
+        for address in ("/digits/7.png", "/digits/7.json", "/digits/7.svg", "/numbers/7.png"):
+            answer = client.get(f"{address}?{settings}")
+            assert answer.status_code == 200
+            assert ("immutable" in answer.headers["cache-control"]) == kept, settings
+
+
+def test_another_choice_or_finish_has_other_tags_and_conflicts(
+    client: TestClient, choosy: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The choice file is learned again while the server runs; later the package has another finish."""
+    path = tmp_path / "generator.pth"
+    path.write_bytes(choosy.path.read_bytes())
+    choice_path(path).write_bytes(choice_path(choosy.path).read_bytes())
+    monkeypatch.setattr(api, "find_weights", lambda: path)
+    url = client.get("/recipe?digit=8").json()["url"]
+    before = client.get(url)
+    choice_path(path).write_bytes(make_choice_file(choosy, refused=0.9))
+    assert client.get(url).status_code == 409
+    after = client.get("/digits/8.png", headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    choice_path(path).unlink()
+    assert client.get("/health").json()["choice_sha256"] == ""
+    told = client.get("/recipe?digit=8").json()["url"]
+    assert "&every_z=1" in told
+    kept = client.get(told)
+    here, later = choosy.finish_version, choosy.finish_version + 1
+    for module in ("generate", "recipe"):
+        monkeypatch.setattr(f"digit_generator.{module}.FINISH_VERSION", later)
+    answer = client.get(told)
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == f"finish is {here}: this server draws by {later}; leave it out."
+    other = told.replace(f"finish={here}", f"finish={later}")
+    assert client.get(other, headers={"If-None-Match": kept.headers["etag"]}).status_code == 200
+
+
 # Mistakes
 
 
@@ -158,6 +259,13 @@ def test_new_weights_have_new_tags(
         ("/digits/7.svg?count=2", 422, "count is '2': Extra inputs are not permitted."),
         ("/digits/7.svg?form=round", 422, "form is 'round': Input should be 'outline' or 'pixels'."),
         ("/digits/7.png?weights=abc", 422, "weights is 'abc': String should match pattern"),
+        ("/digits/7.png?raw=2", 422, "raw is '2': Input should be less than or equal to 1."),
+        ("/digits/7.png?raw=yes", 422, "raw is 'yes': Input should be a valid integer"),
+        ("/digits/7.json?every_z=-1", 422, "every_z is '-1': Input should be greater than or equal to 0."),
+        ("/digits/7.png?choice=abc", 422, "choice is 'abc': String should match pattern"),
+        ("/digits/7.png?choice=00000000", 409, "choice is '00000000': this server draws by '"),
+        ("/digits/7.png?finish=1000", 409, "finish is 1000: this server draws by "),
+        ("/numbers/20.png?finish=0", 409, "finish is 0: this server draws by "),
         ("/digits/7.png?weights=00000000", 409, "weights is '00000000': this server draws by '"),
         ("/numbers/20x6.png", 422, "text is '20x6': String should match pattern"),
         (f"/numbers/{'1' * 25}.png", 422, "String should match pattern"),
