@@ -137,13 +137,13 @@ def draw(
     else:
         drawn = generator.digits(digit, seeds)
     recipe = Recipe.of(generator, digit=digit, style=style, controls=controls)
-    marked = "placeholder" if placeholder else variant.words
+    marks = ["placeholder"] if placeholder else variant.words
     described = f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}"
     return [
         Drawing(
             png=png_from_pixels(pixels, recipe=replace(recipe, seed=seed).to_text()),
-            caption=f"{marked}<br>seed {seed}" if marked else f"seed {seed}",
-            description=", ".join(filter(None, (described, variant.words))),
+            caption="<br>".join([*marks, f"seed {seed}"]),
+            description=", ".join([described, *variant.words]),
             file_name=f"{file_stem(generator, digit)}_seed_{seed}{style_suffix(style, raw=variant.raw)}.png",
         )
         for seed, pixels in zip(seeds, drawn, strict=True)

@@ -122,10 +122,9 @@ def play(generator: DigitGenerator, real: npt.NDArray[np.uint8], state: dict[str
             st.markdown(f"**{right} of ten right.** The network drew {drawn}, people wrote {10 - drawn}.")
     show_score(state["score"])
     st.caption(
-        "The drawn ones are the network's shape, MNIST's own scan rule. "
         f"Round {number + 1}: a generated 0 has seed {seed_of_zero(number)}, a 1 the next, and so on; real "
         f"ones are number {number % REAL_PER_DIGIT + 1} of their digit in MNIST's test set. A coin decides "
-        "between the two; nobody has chosen."
+        "between the two; nobody has chosen. A generated one is the network's shape, MNIST's own scan rule."
     )
 
 

@@ -430,8 +430,8 @@ def show_latents(generator: DigitGenerator | None, digit: int) -> None:
     pixels = generator.pixels(each, [digit] * len(each), [seed] * len(each), in_box=False)
     frames = pixels[1:].reshape(len(numbers), len(FRAMES), 28, 28)
     st.markdown(
-        f"A {digit} begins with these hundred numbers of seed {seed}. The six that change it most "
-        "are here: drag one and see the picture follow. It is finished, but every stroke stays in its place."
+        f"The {digit} of seed {seed} begins with a hundred numbers. The six that change it most are here: "
+        "drag one and see the picture follow. It is finished, but every stroke stays in its place."
     )
     latents_component(
         picture=sprite_from_pixels(pixels[:1]),

@@ -200,7 +200,7 @@ def show_many(
         told = " ".join(
             [f"{count} numbers {pattern}, seed {seed}", *(f"{n} {v:g}" for n, v in style.asked.items())]
         )
-        told += f", {variant.words}" if variant.words else ""
+        told = ", ".join([told, *variant.words])
         st.session_state["number.made"] = archive, name, told
     if made := st.session_state.get("number.made"):  # what was made last, whatever is set by now
         archive, name, told = made

@@ -68,9 +68,9 @@ class Variant:
         return [name for name in SENTENCES if getattr(self, name)]
 
     @property
-    def words(self) -> str:
-        """For captions: "raw, every z"."""
-        return ", ".join(self.names).replace("_", " ")
+    def words(self) -> list[str]:
+        """For captions: "raw", "every z"."""
+        return [name.replace("_", " ") for name in self.names]
 
     @property
     def sentences(self) -> str:
@@ -92,7 +92,7 @@ SENTENCES = {
 }
 SWITCHES = {
     "raw": "Raw: as the network drew them",
-    "every_z": "Take every z: refuse none that cannot write",
+    "every_z": "Take every z, also those that cannot write",
 }
 
 

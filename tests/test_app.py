@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from digit_generator import DigitGenerator, weights
+from digit_generator.choose import choice_path
 
 APP = Path(__file__).parents[1] / "app.py"
 
@@ -152,6 +153,15 @@ def test_the_model_is_loaded_once_for_all_and_again_when_its_file_changes(
     assert len(loaded) == 2
     vouch_for(ours)
     assert "your own weights" not in texts(visit()), "a new generator.json must be read"
+
+
+def test_a_choice_file_that_comes_and_goes_changes_what_is_drawn(ours: Path, choice_file: bytes) -> None:
+    first = pictures(visit())
+    choice_path(ours).write_bytes(choice_file)
+    chosen = pictures(visit())
+    assert chosen != first, "the generator must be read again"
+    choice_path(ours).unlink()
+    assert pictures(visit()) == first
 
 
 def test_your_own_weights_are_called_so(ours: Path) -> None:

@@ -22,7 +22,8 @@ import pytest
 from PIL import Image
 from serving import ROOT, Server, copy_page, serve
 
-from digit_generator import DigitGenerator, latents_from_seeds, pixels_from_images
+from digit_generator import DigitGenerator
+from digit_generator.choose import choice_path
 from digit_generator.morph import morph
 from digit_generator.number import write_number
 from digit_generator.style import Style, styled_digits
@@ -74,6 +75,17 @@ def ours(tmp_path_factory: pytest.TempPathFactory, save_weights: Callable[..., P
 
 
 @pytest.fixture(scope="session")
+def choosing(
+    tmp_path_factory: pytest.TempPathFactory, save_weights: Callable[..., Path], choice_file: bytes
+) -> Iterator[Server]:
+    """As `ours`, with a choice file beside the weights."""
+    folder = copy_page(tmp_path_factory.mktemp("choosing"))
+    choice_path(save_weights(folder=folder)).write_bytes(choice_file)
+    with serve(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def own(tmp_path_factory: pytest.TempPathFactory, save_weights: Callable[..., Path]) -> Iterator[Server]:
     """The page with somebody's own weights, in single precision, as many a training script saves them."""
     folder = copy_page(tmp_path_factory.mktemp("own"))
@@ -93,8 +105,8 @@ def missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The page as it is in this repository."""
     folder = copy_page(tmp_path_factory.mktemp("shipped"))
-    for name in ("generator.pth", "generator.json", "generator.style.json"):
-        shutil.copy(ROOT / name, folder)
+    for path in ROOT.glob("generator.*"):  # the weights, and what lies beside them
+        shutil.copy(path, folder)
     with serve(folder) as server:
         yield server
 
@@ -491,6 +503,63 @@ def test_an_address_shows_the_same_five_to_whoever_opens_it(
 
 
 @DEVICES
+def test_the_switches_under_the_options_show_what_the_network_drew(
+    visit: Callable[..., Page], choosing: Server, choosy: DigitGenerator, tmp_path: Path, device: dict
+) -> None:
+    page = visit(choosing, device, "?digit=3&seed=5")
+    wait_for_pictures(page)
+    seen = [pixels(image) for image in page.locator(ENLARGED).all()]
+    np.testing.assert_array_equal(seen, choosy.digits(3, range(5, 10)))
+    page.get_by_text("How many, which seed").click()
+    page.get_by_text("Raw: as the network drew them").click()
+    expect_captions(page, r"raw\s+seed \d+")
+    page.get_by_text("Take every z").click()
+    expect_captions(page, r"raw\s+every z\s+seed \d+")
+    page.wait_for_url("**/?digit=3&seed=5&raw=1&every_z=1")
+    drawn = choosy.variant(raw=True, every_z=True).digits(3, range(5, 10))
+    seen = [pixels(image) for image in page.locator(ENLARGED).all()]
+    np.testing.assert_array_equal(seen, drawn)
+    assert_nothing_to_scroll_sideways(page)
+
+    _, command = page.locator("[data-testid=stCaptionContainer] code").all_inner_texts()
+    program, *arguments = command.split()
+    assert program == "python"
+    subprocess.run(
+        [sys.executable, *arguments, "--out", tmp_path, "--weights", choosy.path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    name, archive = download(page, page.get_by_role("button", name="Download all five"))
+    assert name == "digit_3_seeds_5-9_raw.zip"
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        made = {name: opened.read(name) for name in opened.namelist()}
+    assert made == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(made) == [f"digit_3_seed_{seed}_raw.png" for seed in range(5, 10)]
+
+
+@DEVICES
+def test_a_digit_at_its_three_stages(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device, "learn?digit=6&seed=3")
+    expect(page.locator(".stages img")).to_have_count(3)
+    first, scan, last = page.locator(".stages img").all()
+    np.testing.assert_array_equal(picture(first), library.variant(raw=True).digits(6, [3])[0])
+    np.testing.assert_array_equal(picture(last), library.digits(6, [3])[0])
+    assert {*np.unique(picture(scan))} == {0, 255}, "a scan is black and white"
+    boxes = [image.bounding_box() for image in (first, scan, last)]
+    assert len({(box["width"], box["height"]) for box in boxes}) == 1, "three sizes"
+    assert len({box["y" if device is DESKTOP else "x"] for box in boxes}) == 1, "not side by side"
+    width = boxes[0]["width"] * device.get("device_scale_factor", 1)
+    assert abs(width / 28 - round(width / 28)) < 0.01, "a pixel has another size than its neighbour"
+    assert_nothing_to_scroll_sideways(page)
+    page.get_by_role("button", name="Another seed").click()
+    expect(page.get_by_text("This is the 6 of seed 3.")).to_have_count(0)
+    page.wait_for_url(re.compile(r"digit=6&seed=\d+"))
+
+
+@DEVICES
 def test_nothing_is_lost_by_going_to_every_page_and_back(
     visit: Callable[..., Page], ours: Server, device: dict
 ) -> None:
@@ -587,7 +656,7 @@ def test_a_data_set_is_what_was_ordered(
         first = json.loads(archive.read("manifest.json"))["parts"]["train"]["first_image_seed"]
     drawn = library.digits([*labels], range(first, first + 40))
     made = np.frombuffer(images[16:], np.uint8).reshape(40, 28, 28)
-    assert np.abs(made.astype(int) - drawn).max() <= 1, "the fast path may differ by one grey level"
+    np.testing.assert_array_equal(made, drawn)
     assert_nothing_to_scroll_sideways(page)
 
 
@@ -606,9 +675,9 @@ def test_the_picture_follows_while_z_is_dragged(
     slider.evaluate("input => input.dispatchEvent(new Event('change', {bubbles: true}))")
     expect(page.get_by_role("button", name="Back to the seed")).to_be_enabled()
     wait_for_page(page)
-    z = latents_from_seeds([3])
+    z = library.latents([3], [6])
     z[0, number] = 2
-    expected = pixels_from_images(library.images(z, [6]))[0]
+    expected = library.pixels(z, [6], [3], in_box=False)[0]
     source = re.search(r"base64,([^\")]+)", frame.get_attribute("style"))[1]
     np.testing.assert_array_equal(Image.open(io.BytesIO(base64.b64decode(source))), expected)
     page.get_by_role("button", name="Back to the seed").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,12 +19,16 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from digit_generator import DigitGenerator, weights
+from digit_generator.choose import choice_path
+from digit_generator.finish import scans
+from digit_generator.generate import latents_from_seeds
+from digit_generator.morph import morph
 from digit_generator.number import write_number
 from digit_generator.recipe import Recipe
 from digit_generator.render import recipe_text_from_png
-from digit_generator.style import StyleControls, bytes_from_controls
+from digit_generator.style import Style, StyleControls, bytes_from_controls, styled_digits
 from screens.game import pixels_of_tile, tiles_of_round
-from screens.learn import card_rows, digits_from_sheet
+from screens.learn import card_rows, digits_from_sheet, verdict
 from screens.shared import literal
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +51,13 @@ def ours(place: Path, weights_file: Path) -> DigitGenerator:
     """The generator that the pages draw with."""
     shutil.copy(weights_file, place)
     return DigitGenerator.load(place)
+
+
+@pytest.fixture
+def choosing(ours: DigitGenerator, choice_file: bytes) -> DigitGenerator:
+    """As `ours`, with a choice file beside its weights."""
+    choice_path(ours.path).write_bytes(choice_file)
+    return DigitGenerator.load(ours.path)
 
 
 @pytest.fixture
@@ -113,7 +125,7 @@ HOSTILE = ["", "-1", "99999999999999999999", "🙂<b>"]
 @pytest.mark.parametrize("value", HOSTILE)
 def test_no_address_makes_a_traceback(ours: DigitGenerator, page: str, value: str) -> None:
     names = ("digit", "seed", "count", "text", "to", "to_seed", "frames", "round", "format", "digits")
-    test = visit(page, **dict.fromkeys((*names, "thickness", "slant", "width"), value))
+    test = visit(page, **dict.fromkeys((*names, "thickness", "slant", "width", "raw", "every_z"), value))
     assert "This link asks for" in texts(test)
     assert "None" not in texts(test)
 
@@ -140,9 +152,186 @@ def test_a_number_is_written_as_the_library_writes_it_and_the_address_says_so(ou
 
 
 def line_of(page: AppTest) -> np.ndarray:
-    source = html(page).split('src="data:image/png;base64,')[1].split('"')[0]
-    with Image.open(io.BytesIO(base64.b64decode(source))) as picture:
-        return np.asarray(picture)
+    return images(page, "enlarged")[0]
+
+
+def images(page: AppTest, kind: str) -> list[np.ndarray]:
+    """What the <img>s of one kind hold, in order."""
+    found = re.findall(rf'<img class={kind} [^>]*?src="data:image/png;base64,([^"]+)"', html(page))
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(source)))) for source in found]
+
+
+VARIANTS = [{}, {"raw": "1"}, {"every_z": "1"}, {"raw": "1", "every_z": "1"}, {}]  # none stays in the way
+
+
+def test_digits_are_finished_and_chosen_and_otherwise_if_asked(choosing: DigitGenerator) -> None:
+    seen = []
+    for asked in VARIANTS:
+        page = visit("draw", digit="3", seed="5", **asked)
+        drawn = choosing.variant(**dict.fromkeys(asked, True)).digits(3, range(5, 10))
+        np.testing.assert_array_equal(images(page, "enlarged"), drawn)
+        assert recipe(page) == {"digit": "3", "seed": "5", **asked}
+        seen.append(drawn.tobytes())
+    assert len({*seen}) == 4, "four ways to draw, all different"
+
+
+def refused_seed(generator: DigitGenerator, digit: int) -> int:
+    """The first seed whose first z is refused for this digit."""
+    seeds = range(100)
+    changed = generator.latents(seeds, [digit] * 100) != latents_from_seeds(seeds)
+    return int(changed.any(axis=1).argmax())
+
+
+def test_a_style_is_found_anew_for_each_variant(choosing: DigitGenerator, controls: StyleControls) -> None:
+    seen, seed = [], refused_seed(choosing, 3)
+    for asked in VARIANTS:
+        page = visit("draw", digit="3", seed=str(seed), count="1", thickness="3", **asked)
+        variant = choosing.variant(**dict.fromkeys(asked, True))
+        drawn = styled_digits(variant, 3, [seed], Style(thickness=3), controls)
+        np.testing.assert_array_equal(images(page, "enlarged"), drawn)
+        seen.append(drawn.tobytes())
+    assert len({*seen}) == 4
+
+
+def test_numbers_and_morphs_are_drawn_as_asked(choosing: DigitGenerator) -> None:
+    for asked in VARIANTS:
+        variant = choosing.variant(**dict.fromkeys(asked, True))
+        page = visit("number", text="20", seed="4", **asked)
+        np.testing.assert_array_equal(line_of(page), write_number(variant, "20", 4).picture)
+        assert recipe(page) == {"text": "20", "seed": "4", **asked}
+        page = visit("morph", digit="2", seed="1", to="5", to_seed="9", frames="3", **asked)
+        frames = morph(variant, [(2, 1), (5, 9)], frames_between=3)
+        np.testing.assert_array_equal(images(page, "frame"), frames)
+        assert recipe(page) == {
+            "digit": "2",
+            "seed": "1",
+            "to": "5",
+            "to_seed": "9",
+            "frames": "3",
+            **asked,
+        }
+
+
+def test_other_pictures_come_with_another_choice_file(choosing: DigitGenerator) -> None:
+    """What was kept of a number or a morph by the choice before must not be shown."""
+    hand = next(seed for seed in range(100) if choosing.hand_number(seed))
+    refused = {"digit": "3", "seed": str(refused_seed(choosing, 3))}
+    addresses = {"number": {"text": "2026", "seed": str(hand)}, "morph": refused, "learn": refused}
+    before = {name: html(visit(name, **address)) for name, address in addresses.items()}
+    counted = re.search(r"(\d+) write their 3", texts(visit("learn")))[1]
+    choice_path(choosing.path).unlink()
+    for name, address in addresses.items():
+        assert html(visit(name, **address)) != before[name], name
+    assert counted not in ("0", "100")
+    assert "write their 3" not in texts(visit("learn"))
+
+
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [
+        ("draw", {"digit": "3", "seed": "5"}),
+        ("number", {"text": "20", "seed": "4"}),
+        ("morph", {"seed": "1"}),
+    ],
+)
+def test_a_raw_picture_says_so_in_words_name_command_and_recipe(
+    choosing: DigitGenerator, monkeypatch: pytest.MonkeyPatch, page: str, address: dict[str, str]
+) -> None:
+    def keep(label: str, data: object, name: str, *_: object, **__: object) -> None:
+        files[name] = data() if callable(data) else data
+
+    monkeypatch.setattr(st, "download_button", keep)
+    finished_files = files = {}
+    finished = visit(page, **address)
+    raw_files = files = {}
+    raw = visit(page, **address, raw="1", every_z="1")
+    assert "scan rule" not in "".join(caption.value for caption in finished.caption)
+    assert "Raw: these are the network's own pixels" in texts(raw)
+    assert "Every z is taken" in texts(raw)
+    assert "--raw --every-z" in texts(raw)
+    assert "--raw" not in texts(finished)
+    for made, finish, choice in (
+        (finished_files, choosing.finish_version, choosing.choice_digest),
+        (raw_files, 0, ""),
+    ):
+        assert any(name.endswith(".png") for name in made)
+        for name, data in made.items():
+            assert ("_raw." in name) == (finish == 0), name
+            if name.endswith(".png"):
+                told = Recipe.from_text(recipe_text_from_png(data))
+                assert (told.finish, told.choice_sha256) == (finish, choice)
+
+
+@pytest.mark.parametrize("page", ["draw", "number", "morph", "dataset"])
+def test_the_switches_stand_under_the_options_and_every_z_only_beside_a_choice(
+    ours: DigitGenerator, choice_file: bytes, page: str
+) -> None:
+    def switches() -> set[str]:
+        test = visit(page)
+        test.session_state["choices" if page == "draw" else f"{page}_choices"] = True
+        return {toggle.key for toggle in checked(test.run()).toggle} - {"hold"}
+
+    assert switches() == {f"{page}.raw"}
+    assert "every_z" not in recipe(visit(page, every_z="1")), "there is no choice to be left out"
+    choice_path(ours.path).write_bytes(choice_file)
+    assert switches() == {f"{page}.raw", f"{page}.every_z"}
+
+
+def test_a_switch_draws_at_once_and_stays_in_the_address(choosing: DigitGenerator) -> None:
+    page = visit("draw", digit="3", seed="5")
+    page.session_state["choices"] = True
+    checked(page.run())
+    np.testing.assert_array_equal(images(page, "original")[-10:], choosing.hand(range(10), 5))
+    checked(page.toggle(key="draw.raw").set_value(True).run())
+    raw = choosing.variant(raw=True)
+    np.testing.assert_array_equal(images(page, "enlarged"), raw.digits(3, range(5, 10)))
+    np.testing.assert_array_equal(images(page, "original")[-10:], raw.hand(range(10), 5))
+    assert recipe(page) == {"digit": "3", "seed": "5", "raw": "1"}
+    assert "<figcaption>raw<br>seed 5</figcaption>" in html(page)
+    checked(page.toggle(key="draw.raw").set_value(False).run())
+    assert recipe(page) == {"digit": "3", "seed": "5"}
+
+
+def test_a_raw_set_is_raw_and_says_so(choosing: DigitGenerator) -> None:
+    made = {}
+    for raw in ("0", "1"):
+        page = visit("dataset", count="20", format="npz", raw=raw)
+        checked(page.button(key="dataset_make").click().run())
+        made[raw] = page.session_state["dataset.made"]
+        with zipfile.ZipFile(io.BytesIO(made[raw]["zip"])) as archive:
+            (name,) = (name for name in archive.namelist() if name.endswith(".npz"))
+            arrays = np.load(io.BytesIO(archive.read(name)))
+            first = json.loads(archive.read("manifest.json"))["parts"]["train"]["first_image_seed"]
+        drawn = choosing.variant(raw=raw == "1").digits(arrays["labels"], range(first, first + 20))
+        np.testing.assert_array_equal(arrays["pixels"], drawn)
+        assert ("the network's own pixels" in texts(page)) == (raw == "1")
+        assert ("--raw`" in texts(page)) == (raw == "1")
+    assert made["0"]["name"] == "digits_20_npz_seed_0.zip"
+    assert made["1"]["name"] == "digits_20_npz_seed_0_raw.zip"
+
+
+def test_a_digit_is_shown_at_its_three_stages(choosing: DigitGenerator) -> None:
+    page = visit("learn", digit="6", seed="3")
+    raw = choosing.variant(raw=True).digits(6, [3])
+    first, last = images(page, "pixels")
+    np.testing.assert_array_equal(first, raw[0])
+    np.testing.assert_array_equal(last, choosing.digits(6, [3])[0])
+    (scan,) = images(page, "scan")
+    np.testing.assert_array_equal(scan[::8, ::8] == 255, scans(raw, np.array([6]), np.array([3]))[0])
+    z = choosing.latents(range(100), [6] * 100)
+    changed = sum(not np.array_equal(*pair) for pair in zip(z, latents_from_seeds(range(100)), strict=True))
+    assert 0 < changed < 100
+    assert f"Of the seeds 0 to 99, {changed} write their 6 with another z" in texts(page)
+    checked(page.button(key="stages_seed").click().run())
+    seed = int(recipe(page)["seed"])
+    assert seed != 3
+    np.testing.assert_array_equal(images(page, "pixels")[1], choosing.digits(6, [seed])[0])
+
+
+def test_weights_without_a_choice_are_finished_and_refuse_nothing(ours: DigitGenerator) -> None:
+    assert "No z is refused" in texts(visit("learn"))
+    np.testing.assert_array_equal(images(visit("draw"), "enlarged"), ours.digits(7, range(5)))
+    assert not np.array_equal(ours.digits(7, range(5)), ours.variant(raw=True).digits(7, range(5)))
 
 
 def test_a_style_from_the_address_is_drawn_and_stays_in_it(
@@ -267,6 +456,15 @@ def test_the_card_of_this_repository_can_be_told() -> None:
         assert len(values) == 3, title
     shares = [row["share"] for row in card["generated"]["asked_ocr"]]
     assert rows[0][2][0] == f"{100 * sum(shares) / len(shares):.1f} %"
+
+
+def test_the_words_about_the_card_have_its_figures() -> None:
+    card = json.loads((ROOT / "docs" / "quality.json").read_text())
+    for column, share in (("generated", 0.111), ("real", 0.222)):
+        card[column]["asked_ocr"] = [{"share": share - 0.01}, {"share": share + 0.01}]
+    card["generated"]["two_sample"] = [{"accuracy": 0.333}]
+    said = verdict(card)
+    assert re.findall(r"[\d.]+ %", said) == ["11.1 %", "22.2 %", "33.3 %"]
 
 
 def test_the_film_strip_has_every_sheet_and_follows_the_digit(ours: DigitGenerator) -> None:
