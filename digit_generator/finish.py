@@ -238,11 +238,12 @@ def _dim_ties(levels: _Ints, chance: npt.NDArray[np.uint32]) -> None:
     MNIST's sums were of 32 bits, whose last one made of equal pixels some 255 and most 254; in one image of
     eight all stay 255.
     """
-    image, place = np.nonzero((levels == 255).reshape(len(levels), -1))
+    flat = levels.reshape(len(levels), _BOX * _BOX)
+    image, place = np.nonzero(flat == 255)
     luck = hashed(chance[image] ^ (place.astype(np.uint32) + np.uint32(0x10000))) & np.uint32(255)
     some = chance[image] >> np.uint32(29) != 0
     dimmed = some & (luck >= KEPT_WHITE)
-    levels.reshape(len(levels), -1)[image[dimmed], place[dimmed]] = 254
+    flat[image[dimmed], place[dimmed]] = 254
 
 
 def _placed_averages(start: _Ints, side: _Ints, size: int) -> _Float32:

@@ -48,7 +48,7 @@ _HAND_SLANT = 0.12  # radians
 _USUAL_SPREAD = (0.65, 0.23, 2.5)  # of MNIST's digits, within one digit
 _HAND_STEPS = 8
 
-_WALK = 4  # counted up when anything changes about which z is found
+_WALK = 3  # counted up when anything changes about which z is found
 _STEPS = 30
 _LONGEST_STEP = 1.5  # in z, whose own length is about 10
 _GRID = 2.0**-16  # in z: what each step is rounded to

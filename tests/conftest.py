@@ -15,6 +15,7 @@ import safetensors.numpy
 from serving import chromium
 
 from digit_generator import DigitGenerator
+from digit_generator.choose import Choice, bytes_from_choice, choice_path
 from digit_generator.weights import SHAPES
 
 if TYPE_CHECKING:
@@ -123,6 +124,41 @@ def weights_file(save_weights: Callable[..., Path]) -> Path:
 def generator(weights_file: Path) -> DigitGenerator:
     """The generator of weights_file."""
     return DigitGenerator.load(weights_file)
+
+
+@pytest.fixture(scope="session")
+def choice_file(generator: DigitGenerator) -> bytes:
+    """A choice file for the weights of `generator`: random, refusing about a third of z."""
+    return make_choice_file(generator)
+
+
+def make_choice_file(generator: DigitGenerator, refused: float = 0.33) -> bytes:
+    """A choice file of a random head that refuses about this share of the generator's z."""
+    rng = np.random.RandomState(1)
+    hidden_weight = rng.standard_normal((64, 1024)) / 32
+    z, labels = rng.standard_normal((2000, 100)), np.arange(2000) % 10
+    hidden = generator.hidden(z, generator.label_emb[labels])
+    arrays = {
+        "hidden.weight": hidden_weight / hidden.std(),
+        "label.weight": 0.3 * rng.standard_normal((10, 64)),
+        "score.weight": rng.standard_normal(64) / 8,
+        "score.bias": np.zeros(1),
+    }
+    record = {"weights_sha256": generator.digest, "digit_bound": 0.0, "hand_bound": 0.0}
+    scores = Choice(bytes_from_choice(arrays, record), generator.digest).scores(hidden, labels)
+    record |= {"digit_bound": np.quantile(scores, refused), "hand_bound": np.quantile(scores, 0.02)}
+    return bytes_from_choice(arrays, record)
+
+
+@pytest.fixture(scope="session")
+def choosy(
+    weights_file: Path, choice_file: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> DigitGenerator:
+    """The generator of weights_file, with a choice file beside a copy of it."""
+    path = tmp_path_factory.mktemp("choosy") / "generator.pth"
+    path.write_bytes(weights_file.read_bytes())
+    choice_path(path).write_bytes(choice_file)
+    return DigitGenerator.load(path)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from digit_generator import DigitGenerator, latents_from_seeds
+from digit_generator.finish import edged_pixels
 from digit_generator.morph import FRAME_MS, STOP_MS, frame_times, morph, morph_latents
 
 STOPS = [(3, 0), (8, 0), (8, 5), (1, 2)]
@@ -21,12 +22,26 @@ def test_the_stops_are_the_digits_byte_for_byte(generator: DigitGenerator) -> No
     assert pixels.shape == (16, 28, 28)
     assert pixels.dtype == np.uint8
     digits, seeds = zip(*STOPS, strict=True)
-    np.testing.assert_array_equal(pixels[::5], generator.digits(digits, seeds))
+    raw = generator.variant(raw=True)
+    np.testing.assert_array_equal(morph(raw, STOPS, frames_between=4)[::5], raw.digits(digits, seeds))
+    # Finished in place, all with the first stop's chance.
+    z = generator.latents(seeds, digits)
+    np.testing.assert_array_equal(
+        pixels[::5],
+        edged_pixels(raw.pixels(z, digits, seeds), np.full(4, digits[0]), np.full(4, seeds[0])),
+    )
+
+
+def test_the_stops_are_the_z_that_are_chosen(choosy: DigitGenerator) -> None:
+    z, _ = morph_latents(choosy, STOPS, np.array([0.0, 1, 2, 3]))
+    digits, seeds = zip(*STOPS, strict=True)
+    np.testing.assert_allclose(z, choosy.latents(seeds, digits), rtol=1e-12)
+    assert (z != latents_from_seeds(seeds)).any()
 
 
 def test_steps_are_even(generator: DigitGenerator) -> None:
     """From stop to stop, rounding to greys aside; evenly in z alone the largest is here twice the mean."""
-    steps = steps_of(morph(generator, STOPS, frames_between=15)).reshape(3, 16)
+    steps = steps_of(morph(generator.variant(raw=True), STOPS, frames_between=15)).reshape(3, 16)
     assert (steps.max(axis=1) < 1.05 * steps.mean(axis=1)).all()
     assert (steps.min(axis=1) > 0.9 * steps.mean(axis=1)).all()
 
@@ -55,8 +70,10 @@ def test_one_seed_is_one_z_all_the_way(generator: DigitGenerator) -> None:
 
 
 def test_a_stop_that_comes_twice_stands_still(generator: DigitGenerator) -> None:
-    pixels = morph(generator, [(3, 0), (3, 0)], frames_between=3)
-    np.testing.assert_array_equal(pixels, generator.digits(3, [0] * 5))
+    for drawn in (generator, generator.variant(raw=True)):
+        pixels = morph(drawn, [(3, 0), (3, 0)], frames_between=3)
+        z = generator.latents([0], [3])
+        np.testing.assert_array_equal(pixels, drawn.pixels(z, [3], [0], in_box=False).repeat(5, axis=0))
 
 
 def test_an_animation_shows_the_stops_for_longer(generator: DigitGenerator) -> None:

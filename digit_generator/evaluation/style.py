@@ -25,7 +25,7 @@ from digit_generator.evaluation.classifier import features_and_probabilities
 from digit_generator.evaluation.data import Digits, EvaluationError, Floats, Pixels, mnist_from_folder
 from digit_generator.evaluation.judges import judge
 from digit_generator.evaluation.ocr import ocr_texts
-from digit_generator.generate import DigitGenerator, latents_from_seeds, pixels_from_images
+from digit_generator.generate import DigitGenerator
 from digit_generator.number import line_from_cells, texts_from_pattern, write_number
 from digit_generator.render import write_whole
 from digit_generator.shapes import SHAPES, measured_shapes
@@ -83,18 +83,19 @@ def controls_report(
     """One row for each of the digits and each control: what was asked for against what came."""
     network = judge()
     rng = np.random.RandomState(0)
-    z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + images))
+    seeds = range(FIRST_SEED, FIRST_SEED + images)
     rows: list[dict[str, Any]] = []
     with tqdm(total=4 * len(digits), unit="sets", desc="controls") as bar:
         for digit in digits:
             labels = np.full(images, digit)
 
             def measured(places: Floats, digit: int = digit, labels: Any = labels) -> tuple[Floats, float]:
-                pixels = pixels_from_images(generator.images(places, labels))
+                pixels = generator.pixels(places, labels, seeds)
                 _, probabilities = features_and_probabilities(network, pixels)
                 bar.update()
                 return measured_shapes(pixels), float((probabilities.argmax(axis=1) == digit).mean())
 
+            z = generator.latents(seeds, labels)
             plain, plain_read = measured(z)
             spread = plain.std(axis=0)
             for name, (low, high) in controls.ranges(digit).items():

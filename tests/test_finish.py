@@ -1,0 +1,171 @@
+"""MNIST's scan rule: figures worked out by hand, and what must not change a picture."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from digit_generator import finish
+from digit_generator.finish import edged_pixels, finished_pixels
+
+Pixels = npt.NDArray[np.uint8]
+
+# Recorded from VERSION 1: whoever changes a finished picture counts the version up.
+RECORDED_SHA256 = "RECORD"
+
+
+def strokes(count: int) -> tuple[Pixels, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Bent strokes with soft edges, in whole numbers alone, and their labels and seeds."""
+    y, x = np.mgrid[:28, :28].astype(np.int64)
+    pixels = np.empty((count, 28, 28), np.uint8)
+    for i in range(count):
+        bend, lean, thick = i % 4, i % 5 - 2, 1 + i % 3
+        middle = 140 + 3 * lean * (y - 14) + bend * ((y - 14) ** 2 - 40) // 4  # tenths of a pixel
+        ink = (10 * thick + 5 - np.abs(10 * x - middle)) * 255 // 10
+        pixels[i] = np.where((y > 3) & (y < 24), ink.clip(0, 255), 0)
+    return pixels, np.arange(count) % 10, np.arange(count) * 1000
+
+
+def test_a_finished_picture_is_what_it_was() -> None:
+    raw, labels, seeds = strokes(60)
+    digest = hashlib.sha256(finished_pixels(raw, labels, seeds).tobytes())
+    digest.update(edged_pixels(raw, labels, seeds).tobytes())
+    assert (finish.VERSION, digest.hexdigest()) == (1, RECORDED_SHA256)
+
+
+def test_batch_and_order_change_nothing() -> None:
+    raw, labels, seeds = strokes(40)
+    for draw in (finished_pixels, edged_pixels):
+        together = draw(raw, labels, seeds)
+        one_by_one = [draw(raw[i : i + 1], labels[i : i + 1], seeds[i : i + 1])[0] for i in range(40)]
+        np.testing.assert_array_equal(together, one_by_one)
+        np.testing.assert_array_equal(together, draw(raw[::-1], labels[::-1], seeds[::-1])[::-1])
+
+
+def test_chance_follows_from_seed_and_digit() -> None:
+    raw = np.repeat(strokes(1)[0], 30, axis=0)
+    zeros = np.zeros(30, np.int64)
+    by_seed = finished_pixels(raw, zeros, np.arange(30))
+    by_digit = finished_pixels(raw[:10], np.arange(10), zeros[:10])
+    assert len(np.unique(by_seed, axis=0)) == 30
+    assert len(np.unique(by_digit, axis=0)) == 10
+    np.testing.assert_array_equal(by_seed[0], by_digit[0])
+
+
+def test_a_finished_digit_has_mnists_box_and_centre() -> None:
+    finished = finished_pixels(*strokes(60)).astype(np.float64)
+    for picture in finished:
+        rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
+        assert max(np.ptp(rows), np.ptp(columns)) == 19
+        for ink in (picture.sum(axis=0), picture.sum(axis=1)):
+            assert 13.5 <= ink @ np.arange(28) / ink.sum() <= 14.5
+        assert picture.max() in (254, 255)
+
+
+def test_an_edged_digit_stays_where_it_is() -> None:
+    raw, labels, seeds = strokes(60)
+    edged = edged_pixels(raw, labels, seeds)
+    for axis in (1, 2):
+        before, after = (
+            pixels.sum(axis=axis) @ np.arange(28) / pixels.sum(axis=(1, 2)) for pixels in (raw / 1, edged / 1)
+        )
+        np.testing.assert_allclose(before, after, atol=0.4)
+        assert np.abs(before - after).mean() < 0.1
+    assert 0.9 < edged.mean() / raw.mean() < 1.1
+
+
+def test_no_ink_stays_no_ink() -> None:
+    raw = np.zeros((3, 28, 28), np.uint8)
+    raw[1] = 90  # faint everywhere: below half of the ink
+    raw[2, 10, 10] = 255  # ink for one pixel
+    finished = finished_pixels(raw, np.array([1, 2, 3]), np.array([1, 2, 3]))
+    assert not finished[:2].any()
+    assert finished[2].any()
+
+
+@pytest.mark.parametrize(("height", "stays"), [(2, False), (3, False), (4, True), (9, True)])
+def test_specks_go_and_large_pieces_stay(height: int, stays: bool) -> None:
+    """Beside a stroke of 100 pixels: 4 and 6 pixels go, 8 and 18 stay."""
+    raw = np.zeros((20, 28, 28), np.uint8)
+    raw[:, 4:24, 9:14] = 255
+    raw[:, 6 : 6 + height, 20:22] = 255
+    for scan in finish.scans(raw, np.full(20, 3), np.arange(20)):
+        assert scan[:, len(scan) * 17 // 28 :].any() == stays
+
+
+def test_pieces_that_touch_at_a_corner_are_one() -> None:
+    scan = np.zeros((2, 12, 12), bool)
+    scan[0, 2:8, 2:8] = True
+    scan[0, 8, 8] = True  # at its corner
+    scan[1, 2:8, 2:8] = True
+    scan[1, 9, 9] = True  # one pixel further away
+    scan[1, 0, 11] = True  # at the very border: the next row's first pixel is no neighbour
+    finish._drop_small_pieces(scan)
+    assert scan[0, 8, 8]
+    assert scan[1].sum() == 36
+
+
+def test_a_u_and_a_spiral_are_one_piece() -> None:
+    """Runs that meet only far below or at the end of a long way."""
+    scan = np.zeros((2, 15, 15), bool)
+    scan[0, 1:14, 2] = scan[0, 1:14, 12] = scan[0, 13, 2:13] = True
+    for ring, (low, high) in enumerate([(1, 13), (3, 11), (5, 9)]):
+        scan[1, low, low : high + 1] = scan[1, high, low : high + 1] = True
+        scan[1, low : high + 1, high] = True
+        scan[1, low + 2 : high + 1, low] = True
+        if ring < 2:
+            scan[1, low + 2, low : low + 3] = True
+    before = scan.copy()
+    finish._drop_small_pieces(scan)
+    np.testing.assert_array_equal(scan, before)
+
+
+@pytest.mark.parametrize(
+    ("number", "mixed"), [(0, 0), (1, 0x514E28B7), (2, 0x30F4C306), (0xFFFFFFFF, 0x81F16F39)]
+)
+def test_the_hash_is_the_finaliser_of_murmurhash3(number: int, mixed: int) -> None:
+    assert finish.hashed(np.array([number], np.uint32))[0] == mixed
+
+
+def test_averages_by_hand() -> None:
+    """A scan of 48: 240 units a box pixel, 100 a scan pixel. The third lies across the first border, 40 units
+    before it, and is taken 99 wide."""
+    averages = finish.averages(48)
+    assert averages[0, :3].tolist() == [100, 100, 40]
+    assert averages[1, 2:5].tolist() == [59, 100, 80]
+    np.testing.assert_array_equal(finish.averages(20), 100 * np.eye(20))
+    assert finish.averages(10)[:2, 0].tolist() == [50, 49]  # enlarged: one scan pixel over two of the box
+
+
+def test_the_enlargement_by_hand() -> None:
+    """56 pixels from 28, each a quarter of a pixel from a centre: t = 1/4, 3/4, 5/4, 7/4 by Keys' cubic."""
+    weights = finish.enlargement(56)
+    expected = [math.floor(128 * cubic + 0.5) for cubic in (0.87890625, 0.26171875, -0.10546875, -0.03515625)]
+    assert weights[21, [10, 11, 9, 12]].tolist() == expected
+    for size in {size for row in finish.SCAN_SIZES for size in row}:
+        table = finish.enlargement(size)
+        assert (np.abs(table[size // 12 : -(size // 12)].sum(axis=1) - 128) <= 2).all()
+        assert 255 * np.abs(table).sum(axis=1).max() ** 2 < 2**24  # what float32 holds exactly
+
+
+def test_the_scan_size_follows_the_stroke() -> None:
+    thin, thick = np.zeros((2, 200, 28, 28), np.uint8)
+    thin[:, 4:24, 13:15] = 255
+    thick[:, 4:24, 9:19] = 255
+    chance = finish.chance_of(np.zeros(200, np.int64), np.arange(200))
+    sizes = [finish.scan_sizes(raw, chance) for raw in (thin, thick)]
+    assert {*sizes[0].tolist()} == {*finish.SCAN_SIZES[0]}
+    assert {*sizes[1].tolist()} == {*finish.SCAN_SIZES[-1]}
+
+
+def test_equal_pixels_are_mostly_254_beside_the_brightest() -> None:
+    raw = np.zeros((200, 28, 28), np.uint8)
+    raw[:, 4:24, 6:22] = 255
+    finished = finished_pixels(raw, np.zeros(200, np.int64), np.arange(200))
+    white = (finished == 255).sum(axis=(1, 2))
+    assert 10 <= (white > 40).sum() <= 45  # an eighth keep all
+    assert np.median(white) < 40
