@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-WEIGHTS = ("generator.*",)  # generator.pth, where it comes from, and what was learned about it
+WEIGHTS = ("generator.*",)  # generator.pth, where it comes from, its choice, and its style controls
 
 
 class BuildWithWeights(build_py):

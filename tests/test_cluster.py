@@ -115,9 +115,9 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def one_process(generator: DigitGenerator, tmp_path_factory: pytest.TempPathFactory) -> pyarrow.Table:
+def one_process(choosy: DigitGenerator, tmp_path_factory: pytest.TempPathFactory) -> pyarrow.Table:
     out = tmp_path_factory.mktemp("sets") / "one"
-    write_dataset(out, generator, COUNT, format="parquet", style=Style(), controls=Unchanged())
+    write_dataset(out, choosy, COUNT, format="parquet", style=Style(), controls=Unchanged())
     return pyarrow.parquet.read_table(out / "train-00000-of-00001.parquet")
 
 
@@ -127,7 +127,7 @@ def all_of(out: Path, manifest: dict[str, Any]) -> pyarrow.Table:
 
 
 def test_two_nodes_make_the_set_of_one_process_though_a_worker_is_killed(
-    address: str, weights_file: Path, one_process: pyarrow.Table, tmp_path: Path
+    address: str, choosy: DigitGenerator, one_process: pyarrow.Table, tmp_path: Path
 ) -> None:
     gate = Gate(tmp_path / "gate")
     killed: list[int] = []
@@ -140,7 +140,7 @@ def test_two_nodes_make_the_set_of_one_process_though_a_worker_is_killed(
 
     thread = threading.Thread(target=kill_a_worker)
     thread.start()
-    manifest = write(tmp_path / "set", str(weights_file), address, gate)
+    manifest = write(tmp_path / "set", str(choosy.path), address, gate)
     thread.join()
     assert killed
     assert len(gate.pids("worker")) > 2  # another one took its place
@@ -148,10 +148,10 @@ def test_two_nodes_make_the_set_of_one_process_though_a_worker_is_killed(
 
 
 def test_when_the_driver_is_killed_the_same_call_goes_on_with_what_is_missing(
-    address: str, weights_file: Path, one_process: pyarrow.Table, tmp_path: Path
+    address: str, choosy: DigitGenerator, one_process: pyarrow.Table, tmp_path: Path
 ) -> None:
     out, gate = tmp_path / "set", tmp_path / "gate"
-    arguments = (str(out), str(weights_file), address, str(gate))
+    arguments = (str(out), str(choosy.path), address, str(gate))
     code = (
         "import sys; from pathlib import Path; from test_cluster import Gate, write;"
         "out, weights, address, gate = sys.argv[1:]; write(Path(out), weights, address, Gate(Path(gate)))"
@@ -166,17 +166,17 @@ def test_when_the_driver_is_killed_the_same_call_goes_on_with_what_is_missing(
     assert len(made) == 2
     assert (out / "unfinished.json").is_file()
     (gate / "open").touch()
-    manifest = write(out, str(weights_file), address, None)
+    manifest = write(out, str(choosy.path), address, None)
     assert all_of(out, manifest).equals(one_process, check_metadata=True)
     for name, before in made.items():
         after = (out / name).stat()
         assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_the_command_draws_on_the_cluster(address: str, weights_file: Path, tmp_path: Path) -> None:
+def test_the_command_draws_on_the_cluster(address: str, choosy: DigitGenerator, tmp_path: Path) -> None:
     out = tmp_path / "set"
     words = ["dataset", "400", "--engine", "ray", "--address", address, "--shard-size", "200"]
-    words += ["--out", str(out), "--weights", str(weights_file)]
+    words += ["--out", str(out), "--weights", str(choosy.path)]
     result = run_command(words)
     assert result.returncode == 0, result.stderr
     names = ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet", "manifest.json"]

@@ -78,12 +78,15 @@ def test_the_wheel_holds_the_package_the_weights_and_the_word_that_it_is_typed(
 def test_an_empty_environment_draws_with_the_wheel(python: Path, tmp_path: Path) -> None:
     code = (
         "from digit_generator import DigitGenerator; generator = DigitGenerator.load();"
-        "print(generator.is_ours, generator.digest, generator.digits(7, range(5)).tobytes().hex())"
+        "print(generator.is_ours, generator.digest, generator.choice_digest or None,"
+        " generator.digits(7, range(5)).tobytes().hex())"
     )
-    is_ours, digest, pixels = run([str(python), "-c", code], folder=tmp_path).split()
+    is_ours, digest, choice_digest, pixels = run([str(python), "-c", code], folder=tmp_path).split()
+    ours = DigitGenerator.load(ROOT / "generator.pth")
     assert is_ours == "True"
     assert digest == digest_of_file(ROOT / "generator.pth")
-    assert bytes.fromhex(pixels) == DigitGenerator.load(ROOT / "generator.pth").digits(7, range(5)).tobytes()
+    assert choice_digest == str(ours.choice_digest or None)
+    assert bytes.fromhex(pixels) == ours.digits(7, range(5)).tobytes()
 
 
 def test_the_installed_command_draws_and_exports(python: Path, tmp_path: Path) -> None:
@@ -94,9 +97,10 @@ def test_the_installed_command_draws_and_exports(python: Path, tmp_path: Path) -
     quality = str(ROOT / "docs" / "quality.json")
     export = [command, "export", "--hugging-face", "hub"]
     card = json.loads((ROOT / "docs" / "quality.json").read_text())
-    if is_about(card, DigitGenerator.load(ROOT / "generator.pth")):
+    ours = DigitGenerator.load(ROOT / "generator.pth")
+    if is_about(card, ours):
         export += ["--quality", quality]
-    assert run(export, folder=tmp_path).count("hub/") == 3
+    assert run(export, folder=tmp_path).count("hub/") == 3 + (ours.choice is not None)
     assert run([command, "--version"], folder=tmp_path) == f"digit-generator {__version__}\n"
 
 
