@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,15 @@ import pytest
 from PIL import Image
 from serving import ROOT
 
+from digit_generator import choose, finish
+from digit_generator.choose import Choice, choice_path
+from digit_generator.generate import DigitGenerator
 from digit_generator.weights import arrays_from_file, digest_of_file
 
 WEB = ROOT / "web"
 PAGE = (WEB / "index.html").read_text(encoding="utf-8")
 MODULES = {path.name for path in WEB.glob("*.js")} - {"offline.js"}  # that one is not the page's
+CHOICE = "generator.choice.safetensors"
 WRITTEN = ["generator.safetensors", "real_digits.png", "real_digits.txt"]  # by web/make.py
 
 
@@ -38,7 +43,31 @@ def test_the_page_draws_with_the_weights_that_ship() -> None:
     for name, array in ours.items():
         assert array.dtype == theirs[name].dtype
         np.testing.assert_array_equal(array, theirs[name])
-    assert header(WEB)["__metadata__"] == {"weights_sha256": digest_of_file(ROOT / "generator.pth")}
+    digest = digest_of_file(ROOT / "generator.pth")
+    choice = Choice.beside(ROOT / "generator.pth", digest)
+    told = {"weights_sha256": digest} | ({"choice_sha256": choice.digest} if choice else {})
+    assert header(WEB)["__metadata__"] == told
+    if choice:
+        assert (WEB / CHOICE).read_bytes() == choice_path(ROOT / "generator.pth").read_bytes()
+
+
+def test_the_finish_and_the_choice_have_pythons_constants() -> None:
+    for module, script, names in (
+        (
+            finish,
+            "finish.js",
+            ["SCAN_SIZES", "STROKE_BOUNDS", "ROUGHNESS", "SMALLEST_PIECE", "KEPT_WHITE"],
+        ),
+        (choose, "choose.js", ["MAX_TRIES"]),
+    ):
+        written = constants(script)
+        assert written == {name: json.loads(json.dumps(getattr(module, name))) for name in names}, script
+
+
+def constants(script: str) -> dict:
+    text = (WEB / script).read_text(encoding="utf-8")
+    found = re.findall(r"^export const (\w+) = (.*?)(?=\n\n|\nexport)", text, re.M | re.S)
+    return {name: json.loads(re.sub(r",(\s*\])", r"\1", value)) for name, value in found}
 
 
 def header(folder: Path) -> dict:
@@ -47,7 +76,7 @@ def header(folder: Path) -> dict:
 
 
 def test_everything_a_visitor_loads_is_about_three_megabytes() -> None:
-    assert sum(path.stat().st_size for path in WEB.iterdir() if path.suffix != ".py") < 3.3e6
+    assert sum(path.stat().st_size for path in WEB.iterdir() if path.suffix != ".py") < 3.4e6
 
 
 def test_make_writes_the_weights_that_are_named_and_leaves_the_real_digits(
@@ -59,6 +88,22 @@ def test_make_writes_the_weights_that_are_named_and_leaves_the_real_digits(
     written = arrays_from_file(tmp_path / "generator.safetensors")
     for name, array in arrays_from_file(weights_file).items():
         np.testing.assert_array_equal(array, written[name])
+
+
+def test_make_writes_the_choice_file_of_the_weights_and_no_other(
+    choosy: DigitGenerator, weights_file: Path, save_weights: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert make("--weights", choosy.path, "--out", tmp_path).returncode == 0
+    assert (tmp_path / CHOICE).read_bytes() == choice_path(choosy.path).read_bytes()
+    assert header(tmp_path)["__metadata__"]["choice_sha256"] == choosy.choice_digest
+    # Weights without one, then weights beside which lies one of others: the page has none.
+    other = save_weights(seed=1)
+    choice_path(other).write_bytes(choice_path(choosy.path).read_bytes())
+    for weights in (weights_file, other):
+        (tmp_path / CHOICE).write_bytes(b"that of other weights")
+        assert make("--weights", weights, "--out", tmp_path).returncode == 0
+        assert not (tmp_path / CHOICE).exists()
+        assert header(tmp_path)["__metadata__"] == {"weights_sha256": digest_of_file(weights)}
 
 
 @pytest.mark.parametrize(
@@ -92,9 +137,11 @@ def test_the_real_digits_are_thirty_of_each_row_by_row() -> None:
 
 
 def test_every_file_is_kept_for_use_without_a_network() -> None:
-    kept = set(re.findall(r"^  '(.*)',$", (WEB / "offline.js").read_text(encoding="utf-8"), re.M))
+    offline = (WEB / "offline.js").read_text(encoding="utf-8")
+    kept = set(re.findall(r"^  '(.*)',$", offline, re.M))
     there = {path.name for path in WEB.iterdir() if path.is_file()}
-    assert kept == there - {"index.html", "make.py", "offline.js", "real_digits.txt"} | {"./"}
+    assert kept == there - {"index.html", "make.py", "offline.js", "real_digits.txt", CHOICE} | {"./"}
+    assert f"const CHOICE = '{CHOICE}'" in offline  # kept where there is one
 
 
 def test_every_module_is_asked_for_at_once() -> None:

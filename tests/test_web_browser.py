@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from conftest import make_choice_file
 from PIL import Image
 from serving import ROOT, serve_files
 from test_browser import assert_contrast, expect
 
-from digit_generator import DigitGenerator, latents_from_seeds, pixels_from_images
+from digit_generator import DigitGenerator, latents_from_seeds
+from digit_generator.choose import MAX_TRIES
+from digit_generator.finish import finished_pixels, scans
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -38,10 +41,10 @@ LAST_SEED = 2**32 - 1
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, weights_file: Path) -> Iterator[str]:
-    """The page with random weights: every pixel is another grey."""
+def site(tmp_path_factory: pytest.TempPathFactory, choosy: DigitGenerator) -> Iterator[str]:
+    """The page with random weights, so that every raw pixel is another grey, and a choice of some z."""
     folder = copy_site(tmp_path_factory.mktemp("site"))
-    make_weights(weights_file, folder)
+    make_weights(choosy.path, folder)
     with serve_files(folder) as url:
         yield url
 
@@ -102,9 +105,12 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def pixels(canvas: Locator) -> np.ndarray:
-    """What a canvas of 28 by 28 holds: uint8 [28, 28]."""
-    colours = canvas.evaluate("canvas => [...canvas.getContext('2d').getImageData(0, 0, 28, 28).data]")
-    red, green, blue, opacity = np.array(colours, np.uint8).reshape(28, 28, 4).transpose(2, 0, 1)
+    """What a canvas holds: uint8 [28, 28], or as large as it is."""
+    size, colours = canvas.evaluate(
+        "canvas => [canvas.width,"
+        " [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]]"
+    )
+    red, green, blue, opacity = np.array(colours, np.uint8).reshape(-1, size, 4).transpose(2, 0, 1)
     assert (opacity == 255).all()
     assert (red == green).all()
     assert (red == blue).all()
@@ -116,7 +122,7 @@ def all_pixels(page: Page, selector: str) -> list[np.ndarray]:
 
 
 def assert_ten(page: Page, expected: np.ndarray) -> None:
-    """The ten digits of one z are these, once all have followed: two of them do in a frame."""
+    """The ten digits of a hand are these, once all have followed: two of them do in a frame."""
     page.evaluate("async () => { for (let i = 0; i < 8; i++) await new Promise(requestAnimationFrame) }")
     np.testing.assert_array_equal(all_pixels(page, "#ten canvas"), expected)
 
@@ -149,36 +155,186 @@ def slide(page: Page, at: float) -> None:
 
 def test_z_is_numpys(visit: Callable[..., Page], site: str) -> None:
     chosen = [*range(200), 2**31 - 1, 2**31, LAST_SEED]
-    drawn = visit(site).evaluate(
-        "async seeds => { const { latentsFromSeed } = await import('./random.js');"
-        " return seeds.map(seed => [...latentsFromSeed(seed)]) }",
-        chosen,
-    )
-    np.testing.assert_allclose(
-        drawn, latents_from_seeds(chosen), rtol=0, atol=9e-16
-    )  # two units in the last place
+    for number in (0, 1, 7):
+        drawn = visit(site).evaluate(
+            "async ([seeds, number]) => { const { latentsFromSeed } = await import('./random.js');"
+            " return seeds.map(seed => [...latentsFromSeed(seed, number)]) }",
+            [chosen, number],
+        )
+        np.testing.assert_allclose(
+            drawn, latents_from_seeds(chosen, number), rtol=0, atol=9e-16
+        )  # two units in the last place
 
 
+LOAD = """
+    const [{ fetchChoice }, { DigitGenerator }, { Network }, { fetchWeights }] = await Promise.all(
+        ['./choose.js', './generate.js', './network.js', './weights.js'].map(name => import(name)))
+    const { tensors, digest, hasChoice } = await fetchWeights()
+    const generator = new DigitGenerator(new Network(tensors), hasChoice ? await fetchChoice(digest) : null)
+"""
+
+
+@pytest.mark.parametrize("kind", ["finished", "edge", "raw"])
 @pytest.mark.parametrize("weights", ["random", "shipped"])
 def test_a_thousand_images_of_all_digits_are_the_packages_to_the_pixel(
     visit: Callable[..., Page],
     site: str,
-    generator: DigitGenerator,
+    choosy: DigitGenerator,
     shipped: tuple[str, DigitGenerator],
     weights: str,
+    kind: str,
 ) -> None:
-    url, library = (site, generator) if weights == "random" else shipped
+    url, library = (site, choosy) if weights == "random" else shipped
     drawn = visit(url).evaluate(
-        """async () => {
-            const [{ Generator }, { latentsFromSeed }, { fetchWeights }] = await Promise.all(
-                ['./network.js', './random.js', './weights.js'].map(name => import(name)))
-            const generator = new Generator((await fetchWeights()).tensors)
-            return Array.from({ length: 1000 }, (_, i) =>
-                String.fromCharCode(...generator.pixels(latentsFromSeed(i), i % 10)))
-        }"""
+        f"""async kind => {{
+            {LOAD}
+            generator.raw = kind === 'raw'
+            return Array.from({{ length: 1000 }}, (_, i) => {{
+                const [digit, seed] = [i % 10, i * {LAST_SEED // 999}]
+                const z = generator.latents(seed, digit)
+                return String.fromCharCode(...generator.pixels(z, digit, seed, kind !== 'edge'))
+            }})
+        }}""",
+        kind,
     )
     seen = np.frombuffer("".join(drawn).encode("latin-1"), np.uint8).reshape(-1, 28, 28)
-    np.testing.assert_array_equal(seen, library.digits([i % 10 for i in range(1000)], range(1000)))
+    digits, spread = [i % 10 for i in range(1000)], [i * (LAST_SEED // 999) for i in range(1000)]
+    z = library.latents(spread, digits)
+    if weights == "random":
+        assert 0.2 < (z != latents_from_seeds(spread)).any(axis=1).mean() < 0.5
+    expected = library.variant(raw=kind == "raw").pixels(z, digits, spread, in_box=kind != "edge")
+    np.testing.assert_array_equal(seen, expected)
+    if kind == "finished":
+        np.testing.assert_array_equal(expected, library.digits(digits, spread))
+
+
+def test_a_hand_is_the_packages(visit: Callable[..., Page], site: str, choosy: DigitGenerator) -> None:
+    drawn = visit(site).evaluate(
+        f"""async () => {{
+            {LOAD}
+            return Array.from({{ length: 100 }}, (_, seed) => [...generator.handLatents(seed)])
+        }}"""
+    )
+    np.testing.assert_allclose(drawn, [choosy.hand_latent(seed) for seed in range(100)], rtol=0, atol=9e-16)
+    assert np.mean([choosy.hand_number(seed) > 0 for seed in range(100)]) > 0.05
+
+
+@pytest.mark.parametrize("case", ["none refuses", "all refuse"])
+def test_where_no_z_is_better_than_another_the_first_is_drawn(
+    visit: Callable[..., Page], site: str, case: str
+) -> None:
+    tried, first = visit(site).evaluate(
+        f"""async bound => {{
+            {LOAD}
+            generator.choice.digitBound = bound
+            let tried = 0
+            const score = generator.choice.score.bind(generator.choice)
+            generator.choice.score = (...drawing) => {{ tried++; return score(...drawing) }}
+            return [generator.latents(5, 3), tried].map(x => typeof x === 'number' ? x : [...x]).reverse()
+        }}""",
+        -1e9 if case == "none refuses" else 1e9,
+    )
+    assert tried == (1 if case == "none refuses" else MAX_TRIES)
+    np.testing.assert_allclose(first, latents_from_seeds([5])[0], rtol=0, atol=9e-16)
+
+
+def test_without_a_choice_file_every_z_is_taken(
+    visit: Callable[..., Page], tmp_path: Path, weights_file: Path, choosy: DigitGenerator
+) -> None:
+    make_weights(weights_file, copy_site(tmp_path))
+    with serve_files(tmp_path) as url:
+        page = visit(f"{url}?digit={often_refused(choosy)}&seed=20")
+        expect(page.locator("#offline")).to_contain_text("opens without a network")  # what it keeps is kept
+        assert_every_z_is_taken(page, choosy)
+
+
+@pytest.mark.parametrize("damage", ["other weights", "cut short", "missing"])
+def test_a_choice_file_that_cannot_be_used_is_ignored(
+    visit: Callable[..., Page],
+    tmp_path: Path,
+    choosy: DigitGenerator,
+    save_weights: Callable[..., Path],
+    damage: str,
+) -> None:
+    make_weights(choosy.path, copy_site(tmp_path))
+    path = tmp_path / "generator.choice.safetensors"
+    if damage == "other weights":
+        path.write_bytes(make_choice_file(DigitGenerator.load(save_weights(seed=1))))
+    elif damage == "cut short":
+        path.write_bytes(path.read_bytes()[:100_000])
+    else:
+        path.unlink()
+    with serve_files(tmp_path) as url:
+        page = visit(f"{url}?digit={often_refused(choosy)}&seed=20", complaining=damage == "missing")
+        assert_every_z_is_taken(page, choosy)
+        page.wait_for_load_state("networkidle")
+
+
+def often_refused(choosy: DigitGenerator) -> int:
+    """The digit of which most of the seeds 20 to 24 have their first z refused."""
+    first = latents_from_seeds(range(20, 25))
+    changed = [(choosy.latents(range(20, 25), [digit] * 5) != first).any(axis=1).sum() for digit in range(10)]
+    return int(np.argmax(changed))
+
+
+def assert_every_z_is_taken(page: Page, choosy: DigitGenerator) -> None:
+    """The page draws the seeds 20 to 24 of often_refused."""
+    every_z, digit = choosy.variant(every_z=True), often_refused(choosy)
+    expected = every_z.digits(digit, range(20, 25))
+    assert (expected != choosy.digits(digit, range(20, 25))).any(), "no z is refused: this tests nothing"
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), expected)
+    assert_ten(page, every_z.hand(range(10), 20))
+    expect(page.locator("#command code")).to_have_text(
+        f"python -m digit_generator generate {digit} --count 1 --seed 20 --every-z"
+    )
+    expect(page.locator("#hand")).to_be_hidden()
+
+
+# Raw
+
+
+@DEVICES
+def test_the_switch_shows_what_the_network_drew_everywhere(
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
+) -> None:
+    raw = choosy.variant(raw=True)
+    page = visit(f"{site}?digit=6&seed=40", device)
+    switch = page.get_by_role("checkbox", name="As the network drew them (raw)")
+    finished = game_pixels(page)
+    expect(switch).not_to_be_checked()
+    switch.check()
+    for selector in ("#five .enlarged", "#five .original"):
+        np.testing.assert_array_equal(all_pixels(page, selector), raw.digits(6, range(40, 45)))
+    np.testing.assert_array_equal(pixels(page.locator(".large")), raw.digits(6, [40])[0])
+    expect(page.locator("#shown")).to_have_text("6, seed 40, raw")
+    assert_ten(page, raw.hand(range(10), 40))
+    np.testing.assert_array_equal(pixels(page.locator(".answer")), raw.digits(6, [40])[0])
+    assert_game(page, raw, 0)
+    name, data = download(page, "PNG")
+    assert name == "digit_6_seed_40_raw.png"
+    np.testing.assert_array_equal(Image.open(io.BytesIO(data)), raw.digits(6, [40])[0])
+    name, data = download(page, "SVG")
+    assert name == "digit_6_seed_40_raw.svg"
+    assert "<title>6, seed 40, raw</title>" in data.decode()
+    expect(page.locator("#command code")).to_have_text(
+        "python -m digit_generator generate 6 --count 1 --seed 40 --raw"
+    )
+    assert page.url.endswith("?digit=6&seed=40&raw=1")
+    # It stays with another digit, another link opens it, and it goes.
+    page.locator("#digit").get_by_text("2").click()
+    np.testing.assert_array_equal(pixels(page.locator(".large")), raw.digits(2, [40])[0])
+    other = visit(page.url, device)
+    expect(other.get_by_role("checkbox")).to_be_checked()
+    np.testing.assert_array_equal(all_pixels(other, "#five .enlarged"), raw.digits(2, range(40, 45)))
+    assert_game(other, raw, 0)
+    switch.uncheck()
+    np.testing.assert_array_equal(pixels(page.locator(".large")), choosy.digits(2, [40])[0])
+    np.testing.assert_array_equal(game_pixels(page), finished)
+    assert page.url.endswith("?digit=2&seed=40")
+
+
+def game_pixels(page: Page) -> list[np.ndarray]:
+    return all_pixels(page, ".tile")
 
 
 # Drawing
@@ -186,25 +342,25 @@ def test_a_thousand_images_of_all_digits_are_the_packages_to_the_pixel(
 
 @DEVICES
 def test_five_pictures_with_their_seeds_enlarged_and_at_their_original_size(
-    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
 ) -> None:
     page = visit(site, device)
     assert captions(page) == [f"seed {seed}" for seed in range(5)]
     for selector, size in (("#five .enlarged", 196 if device is DESKTOP else 56), ("#five .original", 28)):
-        np.testing.assert_array_equal(all_pixels(page, selector), generator.digits(7, range(5)))
+        np.testing.assert_array_equal(all_pixels(page, selector), choosy.digits(7, range(5)))
         boxes = [canvas.bounding_box() for canvas in page.locator(selector).all()]
         assert len({box["y"] for box in boxes}) == 1, "not in one row"
         assert {(round(box["width"]), round(box["height"])) for box in boxes} == {(size, size)}
-    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(7, [0])[0])
+    np.testing.assert_array_equal(pixels(page.locator(".large")), choosy.digits(7, [0])[0])
 
 
 @DEVICES
 def test_a_digit_and_others_and_a_seed_of_ones_own(
-    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
 ) -> None:
     page = visit(site, device)
     page.locator("#digit").get_by_text("4").click()
-    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), generator.digits(4, range(5)))
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), choosy.digits(4, range(5)))
     seen = seeds(page)
     for _ in range(3):
         page.get_by_role("button", name="Draw five others").click()
@@ -213,7 +369,7 @@ def test_a_digit_and_others_and_a_seed_of_ones_own(
     page.get_by_role("textbox", name="Seed").fill("123456789")
     page.get_by_role("textbox", name="Seed").press("Enter")
     assert seeds(page) == [*range(123456789, 123456794)]
-    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), generator.digits(4, seeds(page)))
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), choosy.digits(4, seeds(page)))
 
 
 @pytest.mark.parametrize("typed", ["", "-1", "7.5", "4294967296", "seven"])
@@ -229,56 +385,78 @@ def test_what_is_no_seed_is_said_and_changes_nothing(
     assert seeds(page) == [*range(5)]
 
 
-def test_the_last_seed_there_is(visit: Callable[..., Page], site: str, generator: DigitGenerator) -> None:
+def test_the_last_seed_there_is(visit: Callable[..., Page], site: str, choosy: DigitGenerator) -> None:
     page = visit(f"{site}?digit=2&seed={LAST_SEED}")
     assert seeds(page) == [*range(LAST_SEED - 4, LAST_SEED + 1)]
-    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(2, [LAST_SEED])[0])
+    np.testing.assert_array_equal(pixels(page.locator(".large")), choosy.digits(2, [LAST_SEED])[0])
 
 
 @DEVICES
-def test_ten_digits_of_one_z(
-    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+def test_ten_digits_of_one_hand(
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
 ) -> None:
     page = visit(f"{site}?digit=3&seed=8", device)
     page.locator("#five button").nth(2).click()
-    assert_ten(page, generator.digits([*range(10)], [10] * 10))
+    assert_ten(page, choosy.hand(range(10), 10))
     page.locator("#ten button").nth(6).click()
-    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(6, [10])[0])
+    np.testing.assert_array_equal(pixels(page.locator(".large")), choosy.digits(6, [10])[0])
     expect(page.locator("#digit").get_by_role("radio", name="6")).to_be_checked()
 
 
 # On the way from one picture to the next
 
 
-def between(generator: DigitGenerator, digit: int, seed: int, share: float) -> np.ndarray:
-    """The picture at `share` of the way from `seed` to the next one along the sphere (Shoemake 1985)."""
-    ends = latents_from_seeds([seed, seed + 1])
+def between(generator: DigitGenerator, digit: int, seed: int, share: float, first: int) -> np.ndarray:
+    """The picture at `share` of the way from `seed` to the next one along the sphere (Shoemake 1985).
+
+    It is finished in place, by the chance of the `first` seed on the way.
+    """
+    ends = generator.latents([seed, seed + 1], [digit] * 2)
     angle = np.arccos(ends[0] @ ends[1] / np.linalg.norm(ends[0]) / np.linalg.norm(ends[1]))
     z = np.sin([(1 - share) * angle, share * angle]) / np.sin(angle) @ ends
-    return pixels_from_images(generator.images(z[None], [digit]))[0]
+    return generator.pixels(z[None], [digit], [first], in_box=False)[0]
 
 
 @DEVICES
 def test_the_slider_leads_from_picture_to_picture(
-    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
 ) -> None:
     page = visit(f"{site}?digit=5&seed=20", device)
     large = page.locator(".large")
     for index in range(5):
         slide(page, index)
-        np.testing.assert_array_equal(pixels(large), generator.digits(5, [20 + index])[0])
+        np.testing.assert_array_equal(pixels(large), choosy.digits(5, [20 + index])[0])
         expect(page.locator("#five button").nth(index)).to_have_attribute("aria-pressed", "true")
     slide(page, 2.35)
-    np.testing.assert_array_equal(pixels(large), between(generator, 5, 22, 0.35))
+    np.testing.assert_array_equal(pixels(large), between(choosy, 5, 22, 0.35, first=20))
     expect(page.locator("#shown")).to_have_text("5, 35 % of the way from seed 22 to 23")
     expect(page.locator("#five [aria-pressed=true]")).to_have_count(0)
+
+
+@DEVICES
+@pytest.mark.parametrize("raw", [False, True], ids=["finished", "raw"])
+def test_while_the_slider_moves_nothing_jumps(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator], device: dict, raw: bool
+) -> None:
+    """Also on its way over the five pictures: only where it is let go on one of them, that is centred."""
+    url, generator = shipped
+    generator = generator.variant(raw=raw)
+    page = visit(f"{url}?digit=5&seed=20&raw={int(raw)}", device)
+    large = page.locator(".large")
     steps = []
-    for at in np.linspace(0, 4, 41):
-        slide(page, round(at, 2))
+    for at in np.linspace(0, 4, 41).round(2):
+        page.locator("#at").evaluate(
+            "(slider, at) => { slider.value = at; slider.dispatchEvent(new Event('input')) }", at
+        )
+        next_frame(page)
         steps.append(pixels(large).astype(int))
+    z = generator.latents(range(20, 25), [5] * 5)
+    np.testing.assert_array_equal(steps[::10], generator.pixels(z, [5] * 5, [20] * 5, in_box=False))
     changes = np.abs(np.diff(steps, axis=0)).mean(axis=(1, 2))
     assert changes.min() > 0, "it stands still"
     assert changes.max() < 0.4 * np.abs(steps[0] - steps[-1]).mean(), "it jumps"
+    page.locator("#at").dispatch_event("change")
+    np.testing.assert_array_equal(pixels(large), generator.digits(5, [24])[0])
 
 
 @DEVICES
@@ -295,7 +473,7 @@ def test_the_thumb_stands_under_the_picture_that_is_shown(
 
 
 def test_a_finger_moves_the_slider_and_all_follows(
-    visit: Callable[..., Page], site: str, generator: DigitGenerator
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator
 ) -> None:
     page = visit(site)
     track = page.locator("#at").bounding_box()
@@ -305,30 +483,31 @@ def test_a_finger_moves_the_slider_and_all_follows(
     page.mouse.move(track["x"] + 14 + (track["width"] - 28) / 2, y, steps=12)
     page.mouse.up()
     expect(page.locator("#shown")).to_have_text("7, seed 2")
-    np.testing.assert_array_equal(pixels(page.locator(".large")), generator.digits(7, [2])[0])
-    assert_ten(page, generator.digits([*range(10)], [2] * 10))
+    np.testing.assert_array_equal(pixels(page.locator(".large")), choosy.digits(7, [2])[0])
+    assert_ten(page, choosy.hand(range(10), 2))
 
 
 # Files and links
 
 
 @DEVICES
+@pytest.mark.parametrize("raw", [False, True], ids=["finished", "raw"])
 def test_the_png_is_what_the_command_on_the_page_draws(
-    visit: Callable[..., Page], site: str, weights_file: Path, tmp_path: Path, device: dict
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, tmp_path: Path, device: dict, raw: bool
 ) -> None:
-    page = visit(f"{site}?digit=9&seed=31", device)
+    page = visit(f"{site}?digit=9&seed=31&raw={int(raw)}", device)
     page.locator("#five button").nth(1).click()
     program, *arguments = page.locator("#command code").inner_text().split()
     assert program == "python"
     subprocess.run(
-        [sys.executable, *arguments, "--out", tmp_path, "--weights", weights_file],
+        [sys.executable, *arguments, "--out", tmp_path, "--weights", choosy.path],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
     (drawn,) = tmp_path.iterdir()
     name, data = download(page, "PNG")
-    assert name == drawn.name == "digit_9_seed_32.png"
+    assert name == drawn.name == f"digit_9_seed_32{'_raw' if raw else ''}.png"
     image = Image.open(io.BytesIO(data))
     assert (image.mode, image.size) == ("L", (28, 28))
     np.testing.assert_array_equal(image, Image.open(drawn))
@@ -384,7 +563,9 @@ def test_a_link_opens_exactly_this_picture(
     assert other.locator("#shown").inner_text() == page.locator("#shown").inner_text()
 
 
-@pytest.mark.parametrize("asked", ["digit=12", "digit=seven", "seed=-1", "seed=4294967296", "at=5", "at=x"])
+@pytest.mark.parametrize(
+    "asked", ["raw=2", "raw=yes", "digit=12", "digit=seven", "seed=-1", "seed=4294967296", "at=5", "at=x"]
+)
 def test_a_link_that_cannot_be_is_answered_in_a_sentence(
     visit: Callable[..., Page], site: str, asked: str
 ) -> None:
@@ -406,18 +587,23 @@ def tiles_of_round(number: int) -> list[tuple[int, bool, int, int]]:
     ]
 
 
+def assert_game(page: Page, generator: DigitGenerator, number: int) -> None:
+    """The tiles are those of round `number`."""
+    for seen, (digit, generated, seed, index) in zip(game_pixels(page), tiles_of_round(number), strict=True):
+        row, column = slice(28 * digit, 28 * digit + 28), slice(28 * index, 28 * index + 28)
+        expected = generator.digits(digit, [seed])[0] if generated else REAL_DIGITS[row, column]
+        np.testing.assert_array_equal(seen, expected)
+
+
 @DEVICES
 def test_a_round_of_the_game(
-    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
 ) -> None:
     page = visit(f"{site}#game", device)
     right = 0
     for number in range(2):
         tiles = tiles_of_round(number)
-        for canvas, (digit, generated, seed, index) in zip(page.locator(".tile").all(), tiles, strict=True):
-            row, column = slice(28 * digit, 28 * digit + 28), slice(28 * index, 28 * index + 28)
-            expected = generator.digits(digit, [seed])[0] if generated else REAL_DIGITS[row, column]
-            np.testing.assert_array_equal(pixels(canvas), expected)
+        assert_game(page, choosy, number)
         buttons = page.locator("#tiles button")
         for place in (0, 1, 2, 5, 5, 9):  # 5 is taken back
             buttons.nth(place).click()
@@ -494,13 +680,14 @@ def bars(page: Page) -> np.ndarray:
 
 @DEVICES
 def test_the_picture_answers_when_bars_are_dragged(
-    visit: Callable[..., Page], site: str, generator: DigitGenerator, device: dict
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
 ) -> None:
     page = visit(f"{site}?digit=7&seed=3#inside", device)
-    z = latents_from_seeds([3])[0]
+    z = choosy.latents([3], [7])[0]
+    in_place = choosy.pixels(z[None], [7], [3], in_box=False)[0]
     next_frame(page)
     np.testing.assert_allclose(bars(page), np.clip(z, -3, 3), atol=1e-6)
-    np.testing.assert_array_equal(pixels(page.locator(".answer")), generator.digits(7, [3])[0])
+    np.testing.assert_array_equal(pixels(page.locator(".answer")), in_place)
 
     first, last = (page.locator("#bars i").nth(index).bounding_box() for index in (10, 19))
     page.mouse.move(first["x"] + first["width"] / 2, first["y"] + first["height"] / 6)
@@ -511,31 +698,31 @@ def test_the_picture_answers_when_bars_are_dragged(
     next_frame(page)
     np.testing.assert_allclose(bars(page), np.clip(z, -3, 3), atol=0.03)
     answer = pixels(page.locator(".answer"))
-    assert (answer != generator.digits(7, [3])[0]).any()
+    assert (answer != in_place).any()
 
     page.get_by_role("button", name="As drawn above").click()
     next_frame(page)
-    np.testing.assert_array_equal(pixels(page.locator(".answer")), generator.digits(7, [3])[0])
+    np.testing.assert_array_equal(pixels(page.locator(".answer")), in_place)
     page.get_by_role("button", name="All zero").click()
     page.locator("#inside-digit").get_by_text("2").click()
     next_frame(page)
-    zero = pixels_from_images(generator.images(np.zeros((1, 100)), [2]))[0]
+    zero = choosy.pixels(np.zeros((1, 100)), [2], [3], in_box=False)[0]
     np.testing.assert_array_equal(pixels(page.locator(".answer")), zero)
     assert (bars(page) == 0).all()
 
 
-def test_bars_by_the_keyboard(visit: Callable[..., Page], site: str, generator: DigitGenerator) -> None:
+def test_bars_by_the_keyboard(visit: Callable[..., Page], site: str, choosy: DigitGenerator) -> None:
     page = visit(f"{site}?digit=7&seed=3#inside")
     slider = page.get_by_role("slider", name="z, a hundred numbers")
     slider.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowUp", "ArrowUp", "PageDown"):
         slider.press(key)
     next_frame(page)
-    z = latents_from_seeds([3])
+    z = choosy.latents([3], [7])
     z[0, 1] += 0.1 + 0.1 - 1
     expect(slider).to_have_attribute("aria-valuetext", f"number 2 is {z[0, 1]:.2f}")
     np.testing.assert_array_equal(
-        pixels(page.locator(".answer")), pixels_from_images(generator.images(z, [7]))[0]
+        pixels(page.locator(".answer")), choosy.pixels(z, [7], [3], in_box=False)[0]
     )
 
 
@@ -548,6 +735,32 @@ def test_every_layer_is_shown_with_one_sentence(visit: Callable[..., Page], site
         sizes.append(layer.locator("canvas").evaluate("canvas => canvas.width * canvas.height"))
         assert layer.locator("h4").inner_text().endswith(f": {sizes[-1]:,} numbers")
     assert sizes == [200, 256, 512, 1024, 784]
+
+
+@DEVICES
+@pytest.mark.parametrize("raw", [False, True], ids=["finished", "raw"])
+def test_the_three_stages_of_a_digit(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator], device: dict, raw: bool
+) -> None:
+    url, generator = shipped
+    page = visit(f"{url}?digit=4&seed=11&raw={int(raw)}", device)
+    next_frame(page)
+    drawn = generator.variant(raw=True).digits(4, [11])
+    (scan,) = scans(drawn, np.array([4]), np.array([11]))
+    stages = all_pixels(page, "#stages canvas")
+    for seen, expected in zip(stages, (drawn[0], 255 * scan, generator.digits(4, [11])[0]), strict=True):
+        np.testing.assert_array_equal(seen, expected)
+    for stage in page.locator("#stages li").all():
+        assert stage.locator("p").inner_text().count(".") == 1
+        assert stage.locator("canvas").bounding_box()["width"] >= 112
+    # They follow the bars.
+    page.get_by_role("button", name="All zero").click()
+    next_frame(page)
+    zero = generator.variant(raw=True).pixels(np.zeros((1, 100)), [4], [11])
+    (scan,) = scans(zero, np.array([4]), np.array([11]))
+    expected = zero[0], 255 * scan, finished_pixels(zero, np.array([4]), np.array([11]))[0]
+    for seen, stage in zip(all_pixels(page, "#stages canvas"), expected, strict=True):
+        np.testing.assert_array_equal(seen, stage)
 
 
 # What may go wrong
@@ -616,9 +829,9 @@ def test_a_page_that_cannot_start_says_how_to_serve_it(
 
 
 def test_it_works_without_a_network_once_it_was_open(
-    visit: Callable[..., Page], tmp_path: Path, generator: DigitGenerator, weights_file: Path
+    visit: Callable[..., Page], tmp_path: Path, choosy: DigitGenerator
 ) -> None:
-    make_weights(weights_file, copy_site(tmp_path))
+    make_weights(choosy.path, copy_site(tmp_path))
     with serve_files(tmp_path) as url:
         page = visit(url, PHONE, complaining=True)
         expect(page.locator("#offline")).to_have_text(
@@ -627,7 +840,7 @@ def test_it_works_without_a_network_once_it_was_open(
     # The server is gone.
     page.goto(f"{url}?digit=5&seed=12")
     page.wait_for_selector("#tiles figure")
-    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), generator.digits(5, range(12, 17)))
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), choosy.digits(5, range(12, 17)))
     page.get_by_role("button", name="Show the answer").click()
     expect(page.locator("#score")).to_contain_text("So far")
 
@@ -656,7 +869,15 @@ def test_nothing_runs_over_the_edge(visit: Callable[..., Page], site: str, width
     page = visit(f"{site}?digit=8&seed=4294967291", viewport={"width": width, "height": 740})
     page.get_by_role("button", name="Show the answer").click()
     assert_nothing_to_scroll_sideways(page)
-    for selector in ("#five canvas", "#tiles canvas", "#ten canvas", "button", "input", "#layers canvas"):
+    for selector in (
+        "#five canvas",
+        "#tiles canvas",
+        "#ten canvas",
+        "button",
+        "input",
+        "#layers canvas",
+        "#stages canvas",
+    ):
         for box in (element.bounding_box() for element in page.locator(selector).all()):
             assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5), selector
 
@@ -698,6 +919,7 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
     page.keyboard.press("Enter")
     first = seeds(page)[0]
     assert first != 0
+    expect(focused()).to_have_accessible_name("As the network drew them (raw)")
     for seed in seeds(page):
         expect(focused()).to_have_accessible_name(f"8, seed {seed}: show it large")
     page.keyboard.press("Space")
@@ -708,7 +930,7 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
     for name in ("PNG", "SVG", "Copy link"):
         expect(focused()).to_have_accessible_name(name)
     for digit in range(10):
-        expect(focused()).to_have_accessible_name(f"{digit}, by the same numbers")
+        expect(focused()).to_have_accessible_name(f"{digit}, in the same hand")
     for place, (digit, *_) in enumerate(tiles_of_round(0), start=1):
         expect(focused()).to_have_accessible_name(f"Picture {place}, a {digit}: generated")
     page.keyboard.press("Space")

@@ -1,4 +1,4 @@
-// What the page shows <-> its address: ?digit=7&seed=42, and &at=1.5 between or beside the first of the five.
+// What the page shows <-> its address: ?digit=7&seed=42, &at=1.5 between or beside the first of the five, and &raw=1.
 
 import { MAX_SEED } from './random.js'
 
@@ -6,8 +6,8 @@ import { MAX_SEED } from './random.js'
 export const COUNT = 5
 const MAX_FIRST = MAX_SEED - COUNT + 1
 
-/** What a visitor sees first: {digit 0...9, seed of the first of five, at 0...4 on the way through them}. */
-const START = { digit: 7, seed: 0, at: 0 }
+/** What a visitor sees first: {digit 0...9, seed of the first of five, at 0...4 on the way through them, raw 0 or 1}. */
+const START = { digit: 7, seed: 0, at: 0, raw: 0 }
 
 /** The state that an address asks for, and a sentence on what in it could not be understood, or ''. */
 export function stateFromAddress(search) {
@@ -23,8 +23,9 @@ export function stateFromAddress(search) {
   const digit = number('digit', 9, /^\d$/)
   const seed = number('seed', MAX_SEED, /^\d{1,10}$/)
   const at = number('at', COUNT - 1, /^\d(\.\d{1,2})?$/)
+  const raw = number('raw', 1, /^[01]$/) === 1
   const problem = faults.length ? `This link asks for ${faults.join('; ')}. Shown is what it could mean.` : ''
-  return { state: { digit, ...placed(seed, at) }, problem }
+  return { state: { digit, ...placed(seed, at), raw }, problem }
 }
 
 /** The first of five seeds, and where among them, so that no seed lies beyond the last there is. */
@@ -34,6 +35,6 @@ export function placed(seed, at = 0) {
 }
 
 /** The part of the address from the question mark on. */
-export function addressFromState({ digit, seed, at }) {
-  return `?digit=${digit}&seed=${seed}${at ? `&at=${at}` : ''}`
+export function addressFromState({ digit, seed, at, raw }) {
+  return `?digit=${digit}&seed=${seed}${at ? `&at=${at}` : ''}${raw ? '&raw=1' : ''}`
 }

@@ -1,23 +1,28 @@
-// Five pictures of a digit, one of them large, the way from each to the next, and the ten digits of one z.
+// Five pictures of a digit, one of them large, the way from each to the next, and the ten digits of one hand.
 
 import { addressFromState, COUNT, placed, stateFromAddress } from './address.js'
 import { latentsBetween } from './morph.js'
 import { makePicker } from './picker.js'
 import { describe, download, makePicture, showPixels } from './picture.js'
 import { pngFromPixels } from './png.js'
-import { latentsFromSeed, MAX_SEED } from './random.js'
+import { MAX_SEED } from './random.js'
 import { svgFromPixels } from './svg.js'
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit)
 const NEW_SEEDS = 999_996 // six figures at most, to fit under a picture
-const SIBLINGS_PER_FRAME = 2 // the ten digits of one z follow in turn, so that each frame stays short
+const SIBLINGS_PER_FRAME = 2 // the ten digits of a hand follow in turn, so that each frame stays short
 
 const element = (id) => document.getElementById(id)
 
-/** Show `state` (see address.js); `onShown(digit, z)` hears which picture is large once it rests. */
-export function startDrawings(generator, state, onShown) {
+/**
+ * Show `state` (see address.js). `onShown(digit, z, seed)` hears which picture is large once it rests, and `onRaw()`
+ * that everything is to be drawn as the network drew it, or no longer.
+ */
+export function startDrawings(generator, state, { onShown, onRaw }) {
   let { digit, seed, at } = state
   let pixels // of the large picture
+  // Where the slider moves, pictures are finished in place and by one seed's chance: so that nothing jumps.
+  let moving = false
   let frame = 0 // the animation frame that the slider waits for, or 0
   let siblingsFrame = 0 // the one that the ten digits wait for
   let stale = [] // digits whose small picture is not yet of the z that is shown
@@ -31,6 +36,7 @@ export function startDrawings(generator, state, onShown) {
   element('ten').append(...ten.map((picture) => picture.button))
 
   element('again').addEventListener('click', () => change({ seed: Math.floor(Math.random() * NEW_SEEDS), at: 0 }))
+  element('raw').addEventListener('change', () => change({ raw: element('raw').checked }))
   element('seed').addEventListener('change', () => changeSeed(element('seed')))
   element('at').addEventListener('input', () => {
     at = Number(element('at').value)
@@ -46,13 +52,16 @@ export function startDrawings(generator, state, onShown) {
   change({})
 
   function change(to) {
-    ;({ digit, seed, at } = { digit, seed, at, ...to })
+    const wasRaw = generator.raw
+    ;({ digit, seed, at, raw: generator.raw } = { digit, seed, at, raw: wasRaw, ...to })
+    if (generator.raw !== wasRaw) onRaw()
     pick(digit)
+    element('raw').checked = generator.raw
     element('seed').value = seed
     element('seed').setCustomValidity('')
     element('at').value = at
     five.forEach((picture, index) => {
-      showPixels(picture.enlarged, generator.pixels(latentsFromSeed(seed + index), digit))
+      showPixels(picture.enlarged, generator.pixels(latentsAt(index), digit, seed + index))
       picture.original.getContext('2d').drawImage(picture.enlarged, 0, 0)
       picture.caption.textContent = `seed ${seed + index}`
       picture.button.setAttribute('aria-label', `${digit}, seed ${seed + index}: show it large`)
@@ -63,65 +72,75 @@ export function startDrawings(generator, state, onShown) {
   // A frame of the slider's movement.
   function follow() {
     frame = 0
-    showLarge(latents())
+    moving = true
+    showLarge(latentsAt(at))
     if (!stale.length) showSiblings(DIGITS)
   }
 
   // The slider has come to rest: everything will be of the picture that is shown.
   function rest() {
-    const z = latents()
+    cancelAnimationFrame(frame)
+    frame = 0
+    moving = !Number.isInteger(at)
+    const z = latentsAt(at)
     showLarge(z)
     showSiblings(DIGITS)
     element('shown').textContent = name()
     element('command').textContent = ''
-    if (Number.isInteger(at)) {
+    if (!moving) {
       const command = document.createElement('code')
-      command.textContent = `python -m digit_generator generate ${digit} --count 1 --seed ${seed + at}`
+      const options = `${generator.raw ? ' --raw' : ''}${generator.choice ? '' : ' --every-z'}`
+      command.textContent = `python -m digit_generator generate ${digit} --count 1 --seed ${seed + at}${options}`
       element('command').append('The picture again: ', command)
     }
     element('done').textContent = ''
-    history.replaceState(null, '', addressFromState({ digit, seed, at }) + location.hash)
-    onShown(digit, z)
+    history.replaceState(null, '', addressFromState({ digit, seed, at, raw: generator.raw }) + location.hash)
+    onShown(digit, z, chance())
   }
 
   function showLarge(z) {
-    pixels = generator.pixels(z, digit)
+    pixels = generator.pixels(z, digit, chance(), !moving)
     showPixels(large, pixels)
     describe(large, `handwritten-style ${name()}`)
     element('at').setAttribute('aria-valuetext', name())
     five.forEach(({ button }, index) => button.setAttribute('aria-pressed', index === at))
   }
 
-  // Some of the ten digits of this z, a few in every frame from the next one on.
+  // Some of the ten digits of this hand, a few in every frame from the next one on.
   function showSiblings(siblings) {
     stale = [...siblings]
     siblingsFrame ||= requestAnimationFrame(() => {
       siblingsFrame = 0
+      const z = between(at, (index) => generator.handLatents(seed + index))
       for (const sibling of stale.splice(0, SIBLINGS_PER_FRAME)) {
-        showPixels(ten[sibling].canvas, generator.pixels(latents(), sibling))
+        showPixels(ten[sibling].canvas, generator.pixels(z, sibling, chance(), !moving))
         ten[sibling].button.setAttribute('aria-pressed', sibling === digit)
       }
       if (stale.length) showSiblings(stale)
     })
   }
 
-  function latents() {
-    const index = Math.floor(at)
-    const from = latentsFromSeed(seed + index)
-    return index === at ? from : latentsBetween(from, latentsFromSeed(seed + index + 1), at - index)
+  // The seed by which the finish is rough: one for all of a movement.
+  function chance() {
+    return moving ? seed : seed + at
+  }
+
+  function latentsAt(place) {
+    return between(place, (index) => generator.latents(seed + index, digit))
   }
 
   function name() {
     const index = Math.floor(at)
-    if (index === at) return `${digit}, seed ${seed + at}`
-    return `${digit}, ${Math.round((at - index) * 100)} % of the way from seed ${seed + index} to ${seed + index + 1}`
+    const raw = generator.raw ? ', raw' : ''
+    if (index === at) return `${digit}, seed ${seed + at}${raw}`
+    return `${digit}, ${Math.round((at - index) * 100)} % of the way from seed ${seed + index} to ${seed + index + 1}${raw}`
   }
 
   // As `python -m digit_generator generate` calls its files.
   function stem() {
     const index = Math.floor(at)
-    const between = index === at ? '' : `_to_${seed + index + 1}_at_${(at - index).toFixed(2)}`
-    return `digit_${digit}_seed_${seed + index}${between}`
+    const way = index === at ? '' : `_to_${seed + index + 1}_at_${(at - index).toFixed(2)}`
+    return `digit_${digit}_seed_${seed + index}${way}${generator.raw ? '_raw' : ''}`
   }
 
   function changeSeed(input) {
@@ -162,9 +181,15 @@ export function startDrawings(generator, state, onShown) {
     const button = document.createElement('button')
     button.type = 'button'
     button.className = 'picture'
-    button.setAttribute('aria-label', `${sibling}, by the same numbers`)
+    button.setAttribute('aria-label', `${sibling}, in the same hand`)
     button.append(canvas)
     button.addEventListener('click', () => change({ digit: sibling }))
     return { button, canvas }
   }
+}
+
+// z at `place`, between `latents(index)` of the whole numbers around it.
+function between(place, latents) {
+  const index = Math.floor(place)
+  return index === place ? latents(index) : latentsBetween(latents(index), latents(index + 1), place - index)
 }

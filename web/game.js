@@ -2,7 +2,7 @@
 
 import { makePicture, showPixels } from './picture.js'
 import { SIZE } from './network.js'
-import { latentsFromSeed, RandomState } from './random.js'
+import { RandomState } from './random.js'
 
 const REAL_DIGITS = 'real_digits.png' // ten rows, one for each digit, of the first thirty in MNIST's test set
 export const REAL_PER_DIGIT = 30
@@ -30,25 +30,30 @@ export function tilesOfRound(round) {
   }))
 }
 
-/** Play in the section `game`. */
-export async function startGame(generator) {
-  const real = await sheetOfRealDigits()
-  if (!real) {
+/** Play in the section `game`. `redraw()` when the generator draws otherwise than before. */
+export function startGame(generator) {
+  let real
+  let tiles = []
+  let answered = false
+  let score = storedScore()
+  sheetOfRealDigits().then(start)
+  return { redraw: () => tiles.filter((tile) => tile.generated).forEach(draw) }
+
+  function start(sheet) {
+    real = sheet
+    if (real) {
+      element('judge').addEventListener('click', () => (answered ? deal() : answer()))
+      element('forget').addEventListener('click', () => {
+        score = keepScore(START)
+        deal()
+      })
+      deal()
+      return
+    }
     const sentence = `The real digits are missing: the server has no readable ${REAL_DIGITS} beside this page. `
     element('verdict').textContent = `${sentence}Run “make web” with MNIST’s folder as DATA_DIR, and reload.`
     for (const id of ['judge', 'forget']) element(id).hidden = true
-    return
   }
-  let score = storedScore()
-  let tiles = []
-  let answered = false
-
-  element('judge').addEventListener('click', () => (answered ? deal() : answer()))
-  element('forget').addEventListener('click', () => {
-    score = keepScore(START)
-    deal()
-  })
-  deal()
 
   function deal() {
     answered = false
@@ -84,7 +89,7 @@ export async function startGame(generator) {
 
   function makeTile(tile, place) {
     const canvas = makePicture('tile')
-    if (tile.generated) showPixels(canvas, generator.pixels(latentsFromSeed(tile.seed), tile.digit))
+    if (tile.generated) draw({ ...tile, canvas })
     else canvas.getContext('2d').drawImage(real, -SIZE * tile.index, -SIZE * tile.digit)
     const button = document.createElement('button')
     button.type = 'button'
@@ -98,7 +103,11 @@ export async function startGame(generator) {
     const caption = document.createElement('figcaption')
     const figure = document.createElement('figure')
     figure.append(button, caption)
-    return { ...tile, figure, button, caption, place }
+    return { ...tile, canvas, figure, button, caption, place }
+  }
+
+  function draw({ canvas, digit, seed }) {
+    showPixels(canvas, generator.pixels(generator.latents(seed, digit), digit, seed))
   }
 
   function reveal(tile) {

@@ -1,6 +1,7 @@
 // z as a hundred bars that can be dragged, and what every layer makes of it.
 
-import { pixelsFromImage } from './network.js'
+import { finishedPixels, scanFromPixels } from './finish.js'
+import { pixelsFromImage, SIZE } from './network.js'
 import { makePicker } from './picker.js'
 import { makePicture, showPixels } from './picture.js'
 import { LATENT_SIZE, latentsFromSeed } from './random.js'
@@ -31,13 +32,27 @@ const LAYERS = [
   ],
 ]
 
+// What the finish makes of the picture: a title and one sentence for each stage.
+const STAGES = [
+  ['1. Raw', 'What the network drew: it gives the shape, but its greys are smooth and a little blurred.'],
+  [
+    '2. Scan',
+    'Enlarged and cut at half of the ink, with an outline as rough as a scan’s: MNIST’s digits were black-and-white scans, too.',
+  ],
+  [
+    '3. Finished',
+    'MNIST’s own rule gives the greys: the average of the scan in 20 by 20 pixels, with its centre of mass in the middle of 28 by 28.',
+  ],
+]
+
 const element = (id) => document.getElementById(id)
 
-/** Show the section `inside`. `follow(digit, z)` takes over the picture that is drawn above. */
+/** Show the section `inside`. `follow(digit, z, seed)` takes over the picture that is drawn above. */
 export function startInside(generator) {
   let digit = 0
   let drawn = new Float64Array(LATENT_SIZE) // z of the picture above
   let z = drawn.slice()
+  let chance = 0 // the seed of the picture above, whatever becomes of z: so that no outline flickers
   let chosen = 0 // the bar that the keys change
   let frame = 0
 
@@ -49,6 +64,7 @@ export function startInside(generator) {
   const answer = makePicture('answer', 'the digit that these numbers make')
   element('answer').append(answer)
   const strips = LAYERS.map((layer) => makeStrip(...layer))
+  const stages = STAGES.map((stage) => makeStage(...stage))
   const pick = makePicker(element('inside-digit'), (picked) => {
     digit = picked
     later()
@@ -66,9 +82,10 @@ export function startInside(generator) {
   element('dice').addEventListener('click', () => replace(latentsFromSeed(Math.floor(Math.random() * 1e6))))
 
   return {
-    follow(newDigit, newZ) {
+    follow(newDigit, newZ, seed) {
       digit = newDigit
       drawn = newZ
+      chance = seed
       pick(digit)
       replace(drawn)
     },
@@ -93,9 +110,14 @@ export function startInside(generator) {
     area.setAttribute('aria-valuenow', z[chosen].toFixed(2))
     area.setAttribute('aria-valuetext', said)
     element('bar').textContent = said
-    const activations = generator.activations(z, digit)
+    const activations = generator.network.activations(z, digit)
     activations.forEach((numbers, index) => strips[index](numbers))
-    showPixels(answer, pixelsFromImage(activations.at(-1)))
+    showPixels(answer, generator.finished(activations.at(-1), digit, chance, false))
+    const raw = pixelsFromImage(activations.at(-1))
+    const { scan, size } = scanFromPixels(raw, digit, chance)
+    stages[0](raw)
+    stages[1](Uint8ClampedArray.from(scan, (ink) => 255 * ink), size)
+    stages[2](finishedPixels(raw, digit, chance))
   }
 
   // The pointer sets the bar that it is over, and those that it has passed since it was seen last.
@@ -145,15 +167,29 @@ function makeStrip(count, title, sentence) {
   canvas.width = columns
   canvas.height = count / columns
   canvas.style.setProperty('--columns', columns)
-  const [heading, text, words, item] = ['h4', 'p', 'div', 'li'].map((tag) => document.createElement(tag))
-  heading.textContent = `${title}: ${count.toLocaleString('en')} numbers`
-  text.textContent = sentence
-  words.append(heading, text)
-  item.append(words, canvas)
-  element('layers').append(item)
+  element('layers').append(itemOf(`${title}: ${count.toLocaleString('en')} numbers`, sentence, canvas))
   return (numbers) => {
     const spread = Math.sqrt(numbers.reduce((sum, number) => sum + number ** 2, 1e-9) / count)
     const brightness = (number) => (255 * number) / (3 * spread)
     showPixels(canvas, count === 784 ? pixelsFromImage(numbers) : Uint8ClampedArray.from(numbers, brightness))
   }
+}
+
+// A stage of the finish. Returns the function that shows its pixels, `size` by `size` of them.
+function makeStage(title, sentence) {
+  const canvas = makePicture('stage')
+  element('stages').append(itemOf(title, sentence, canvas))
+  return (pixels, size = SIZE) => {
+    canvas.width = canvas.height = size
+    showPixels(canvas, pixels)
+  }
+}
+
+function itemOf(title, sentence, canvas) {
+  const [heading, text, words, item] = ['h4', 'p', 'div', 'li'].map((tag) => document.createElement(tag))
+  heading.textContent = title
+  text.textContent = sentence
+  words.append(heading, text)
+  item.append(words, canvas)
+  return item
 }

@@ -1,8 +1,9 @@
 """Write what the page in this folder reads: python web/make.py --data-dir mnist       or       make web
 
-generator.safetensors   the tensors of generator.pth: the same names, the same numbers, nothing folded
-real_digits.png         28x28 tiles, row d: the first 30 images of digit d in MNIST's test set, in file order
-real_digits.txt         where they come from
+generator.safetensors          the tensors of generator.pth: the same names, the same numbers, none folded
+generator.choice.safetensors   the choice file beside generator.pth, if there is one of these weights
+real_digits.png                28x28 tiles, row d: the first 30 images of digit d in MNIST's test set
+real_digits.txt                where they come from
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and need not be installed
 
+from digit_generator.choose import SUFFIX, Choice, choice_path  # noqa: E402
 from digit_generator.evaluation.data import EvaluationError, first_of_each_digit, mnist_from_folder  # noqa: E402
 from digit_generator.render import write_whole  # noqa: E402
 from digit_generator.weights import WeightsError, arrays_from_file, digest_of_file, find_weights  # noqa: E402
 
+CHOICE = f"generator{SUFFIX}"
 COLUMNS = 30
 SOURCE = f"""\
 real_digits.png: {COLUMNS} columns and 10 rows of 28x28 pixels, 0 background to 255 ink. Row d holds the
@@ -43,12 +46,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=HERE, help="the folder of the page")
     options = parser.parse_args()
     try:
-        files = {"generator.safetensors": safetensors_from_weights(find_weights(options.weights))}
+        files = files_from_weights(find_weights(options.weights))
         if options.data_dir:
             files |= {"real_digits.png": real_digits(options.data_dir), "real_digits.txt": SOURCE.encode()}
         for name, data in files.items():
             write_whole(options.out / name, data)
             print(options.out / name)
+        if CHOICE not in files:  # one of other weights
+            (options.out / CHOICE).unlink(missing_ok=True)
     except (WeightsError, EvaluationError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
@@ -61,9 +66,19 @@ def main() -> int:
     return 0
 
 
-def safetensors_from_weights(path: Path) -> bytes:
-    """The weights file's tensors under its own names and in its own precision, and its SHA-256."""
-    return safetensors.numpy.save(arrays_from_file(path), metadata={"weights_sha256": digest_of_file(path)})
+def files_from_weights(path: Path) -> dict[str, bytes]:
+    """The weights file's tensors under its own names and in its own precision, and the choice file beside it.
+
+    The page learns from the metadata whose tensors they are, and whether there is a choice file to ask for.
+    """
+    metadata = {"weights_sha256": digest_of_file(path)}
+    files = {}
+    if choice := Choice.beside(path, metadata["weights_sha256"]):
+        metadata["choice_sha256"] = choice.digest
+        files[CHOICE] = choice_path(path).read_bytes()
+    return {
+        "generator.safetensors": safetensors.numpy.save(arrays_from_file(path), metadata=metadata)
+    } | files
 
 
 def real_digits(data_dir: Path) -> bytes:

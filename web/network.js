@@ -1,4 +1,4 @@
-// The generator: z and a digit -> 784 shades of grey. All in float64, as digit_generator/generate.py computes.
+// The network: z and a digit -> 784 shades of grey. All in float64, as digit_generator/generate.py computes.
 
 import { LATENT_SIZE } from './random.js'
 
@@ -8,7 +8,7 @@ const LEAKY_SLOPE = 0.2
 const BATCHNORM_EPS = 1e-5 // PyTorch's default; a state_dict does not hold it
 
 /** The trained network. Drawing changes nothing in it. */
-export class Generator {
+export class Network {
   #labelEmbedding // [10, 100]
   #layers // four of {weight [outputs, inputs], bias [outputs]}
 
@@ -20,20 +20,22 @@ export class Generator {
 
   /** Everything on the way from z, [100], to the picture: arrays of 200, 256, 512, 1024 and 784 numbers. */
   activations(z, digit) {
+    const passed = this.#beforeLast(z, digit)
+    return [...passed, outputs(this.#layers.at(-1), passed.at(-1)).map(Math.tanh)]
+  }
+
+  /** What goes into the last layer: Float64Array [1024]. */
+  hidden(z, digit) {
+    return this.#beforeLast(z, digit).at(-1)
+  }
+
+  #beforeLast(z, digit) {
     const x = new Float64Array(2 * LATENT_SIZE)
     x.set(z)
     x.set(this.#labelEmbedding.subarray(digit * LATENT_SIZE, (digit + 1) * LATENT_SIZE), LATENT_SIZE)
     const passed = [x]
-    this.#layers.forEach((layer, index) => {
-      const last = index === this.#layers.length - 1
-      passed.push(outputs(layer, passed.at(-1)).map(last ? Math.tanh : leakyReLU))
-    })
+    for (const layer of this.#layers.slice(0, -1)) passed.push(outputs(layer, passed.at(-1)).map(leakyReLU))
     return passed
-  }
-
-  /** z, [100], and 0...9 -> pixels, Uint8ClampedArray [784] row by row, 0 background ... 255 ink. */
-  pixels(z, digit) {
-    return pixelsFromImage(this.activations(z, digit).at(-1))
   }
 }
 
@@ -42,8 +44,8 @@ export function pixelsFromImage(image) {
   return Uint8ClampedArray.from(image, (value) => (value + 1) * 127.5)
 }
 
-// x @ weight.T + bias. Four sums at a time, since each addition waits for the one before it.
-function outputs({ weight, bias }, x) {
+/** x @ weight.T + bias, for an x of 4 n numbers: four sums at a time, since each addition waits for the one before. */
+export function outputs({ weight, bias }, x) {
   const y = new Float64Array(bias.length)
   for (let row = 0, at = 0; row < y.length; row++) {
     let a = 0, b = 0, c = 0, d = 0
@@ -58,7 +60,8 @@ function outputs({ weight, bias }, x) {
   return y
 }
 
-function leakyReLU(value) {
+/** As the networks cut what is negative. */
+export function leakyReLU(value) {
   return value < 0 ? LEAKY_SLOPE * value : value
 }
 

@@ -1,11 +1,15 @@
 // A service worker: keeps the files of the page, and serves them where there is no network.
 
 const CACHE = 'digit-generator'
+const CHOICE = 'generator.choice.safetensors' // there need be none
 const FILES = [
   './',
   'address.js',
+  'choose.js',
   'drawings.js',
+  'finish.js',
   'game.js',
+  'generate.js',
   'generator.safetensors',
   'icon.svg',
   'inside.js',
@@ -34,6 +38,7 @@ self.addEventListener('fetch', (event) => {
 async function keepAll() {
   const cache = await caches.open(CACHE)
   await cache.addAll(FILES)
+  await cache.add(CHOICE).catch(() => {})
 }
 
 // The network first, so that a visitor never sees yesterday's page beside today's weights.

@@ -1,10 +1,12 @@
 // The page: load the network, then draw, play and look inside. Read from here.
 
 import { stateFromAddress } from './address.js'
+import { fetchChoice } from './choose.js'
 import { startDrawings } from './drawings.js'
 import { startGame } from './game.js'
+import { DigitGenerator } from './generate.js'
 import { startInside } from './inside.js'
-import { Generator } from './network.js'
+import { Network } from './network.js'
 import { fetchWeights, WeightsError } from './weights.js'
 
 const element = (id) => document.getElementById(id)
@@ -15,8 +17,9 @@ async function main() {
   const patience = setTimeout(() => (loading.hidden = false), 300) // ms: most visitors never see it
   try {
     const bar = loading.querySelector('progress')
-    const { tensors, digest } = await fetchWeights((share) => (bar.value = share))
-    start(new Generator(tensors), digest)
+    const { tensors, digest, hasChoice } = await fetchWeights((share) => (bar.value = share))
+    const choice = hasChoice ? await fetchChoice(digest) : null
+    start(new DigitGenerator(new Network(tensors), choice), digest)
   } catch (error) {
     if (!(error instanceof WeightsError)) throw error
     tell(error.message)
@@ -30,9 +33,11 @@ function start(generator, digest) {
   const { state, problem } = stateFromAddress(location.search)
   if (problem) tell(problem)
   for (const section of document.querySelectorAll('main section')) section.hidden = false
+  generator.raw = state.raw
   const inside = startInside(generator)
-  startDrawings(generator, state, (digit, z) => inside.follow(digit, z))
-  startGame(generator)
+  const game = startGame(generator)
+  startDrawings(generator, state, { onShown: inside.follow, onRaw: game.redraw })
+  element('hand').hidden = !generator.choice
   if (digest) element('weights').textContent = ` (weights ${digest.slice(0, 8)})`
   if (location.hash) document.querySelector(`section${location.hash}`)?.scrollIntoView()
   keepForOffline()

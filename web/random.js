@@ -70,7 +70,7 @@ export class RandomState {
   }
 }
 
-/** z of one seed, Float64Array [100], N(0, I). */
-export function latentsFromSeed(seed) {
-  return new RandomState(seed).standardNormal(LATENT_SIZE)
+/** z `number`, from 0, of a seed's stream, a hundred numbers each: Float64Array [100], N(0, I). */
+export function latentsFromSeed(seed, number = 0) {
+  return new RandomState(seed).standardNormal(LATENT_SIZE * (number + 1)).subarray(-LATENT_SIZE)
 }

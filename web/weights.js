@@ -1,4 +1,4 @@
-// generator.safetensors -> the tensors of the generator, each checked before anything is drawn with it.
+// A safetensors file -> its tensors, each checked before anything is drawn with it; first of all the generator's.
 
 /** The generator's state_dict, as digit_generator/weights.py has it. */
 export const SHAPES = {
@@ -26,8 +26,8 @@ export class WeightsError extends Error {}
 
 /**
  * Fetch the weights beside the page; `onProgress(share)` hears how much is there, 0...1.
- * Resolves to {tensors: Map of name -> array of numbers, digest: SHA-256 of generator.pth, or ''}.
- * Rejects with WeightsError.
+ * Resolves to {tensors: Map of name -> array of numbers, digest: SHA-256 of generator.pth, or '', hasChoice: whether
+ * a choice file was written with it}. Rejects with WeightsError.
  */
 export async function fetchWeights(onProgress = () => {}) {
   let response
@@ -39,21 +39,22 @@ export async function fetchWeights(onProgress = () => {}) {
   if (!response.ok) {
     throw new WeightsError(`The weights are missing: the server has no ${FILE} beside this page (${response.status}). ${MEND}`)
   }
-  return weightsFromBytes(await bytesOf(response, onProgress))
+  const { tensors, metadata } = tensorsFromBytes(await bytesOf(response, onProgress), SHAPES)
+  return { tensors, digest: String(metadata.weights_sha256 ?? ''), hasChoice: 'choice_sha256' in metadata }
 }
 
-/** The tensors and the digest in a safetensors file, as fetchWeights resolves to. Throws WeightsError. */
-export function weightsFromBytes(bytes) {
+/** {tensors: Map of name -> array of numbers, metadata} of a safetensors file. Throws WeightsError. */
+export function tensorsFromBytes(bytes, shapes) {
   const { header, start } = headerOf(bytes)
   const { __metadata__: metadata, ...described } = header
-  const unexpected = Object.keys(described).find((name) => !Object.hasOwn(SHAPES, name))
+  const unexpected = Object.keys(described).find((name) => !Object.hasOwn(shapes, name))
   if (unexpected !== undefined) refuse(`it has ${JSON.stringify(unexpected.slice(0, 80))}, which the generator lacks`)
   const tensors = new Map()
-  for (const [name, shape] of Object.entries(SHAPES)) {
+  for (const [name, shape] of Object.entries(shapes)) {
     if (name.endsWith('num_batches_tracked')) continue // counted while learning, not needed to draw
     tensors.set(name, tensorFrom(bytes, start, name, shape, described[name]))
   }
-  return { tensors, digest: String(metadata?.weights_sha256 ?? '') }
+  return { tensors, metadata: metadata ?? {} }
 }
 
 async function bytesOf(response, onProgress) {
