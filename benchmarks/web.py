@@ -22,6 +22,7 @@ from serving import chromium, serve_files  # noqa: E402
 
 VISITS = 15
 CLICKS = 40
+DIGITS = 500
 FRAMES = 240  # four seconds of a finger on the slider
 
 # In an init script: the time since the visit began at which five pictures are there, looked at each frame.
@@ -54,6 +55,22 @@ async count => {
 }
 """
 
+# Finish digits, the same ten in turn: the milliseconds of one.
+FINISH = """
+async count => {
+    const [finish, { Network, pixelsFromImage }, { latentsFromSeed }, { fetchWeights }] = await Promise.all(
+        ['finish', 'network', 'random', 'weights'].map(name => import(`./${name}.js`)))
+    const network = new Network((await fetchWeights()).tensors)
+    const raw = Array.from({ length: 10 }, (_, digit) =>
+        pixelsFromImage(network.activations(latentsFromSeed(digit), digit).at(-1)))
+    return [finish.finishedPixels, finish.edgedPixels].map(finished => {
+        const start = performance.now()
+        for (let i = 0; i < count; i++) finished(raw[i % 10], i % 10, i)
+        return (performance.now() - start) / count
+    })
+}
+"""
+
 
 def main() -> None:
     with serve_files(ROOT / "web") as url, chromium() as browser:
@@ -68,12 +85,15 @@ def main() -> None:
         clicked = processor_time(processor)
         frames = page.evaluate(SLIDE, FRAMES)
         slid = processor_time(processor)
+        finish = page.evaluate(FINISH, DIGITS)
     size = sum(path.stat().st_size for path in (ROOT / "web").iterdir() if path.suffix not in (".py", ".txt"))
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {size / 1e6:.1f} MB in all")
     print(f"{'medians':44} measured   at most   processor time")
     tell(f"opening to five pictures, {VISITS} visits", first, 500, opened)
     tell(f"five others drawn, {CLICKS} clicks", clicks, 30, (clicked - opened) / CLICKS)
     tell(f"a frame of the morph, {FRAMES - 1} frames", frames, 1000 / 60, (slid - clicked) / FRAMES)
+    for kind, milliseconds in zip(("finished", "finished in place"), finish, strict=True):
+        print(f"{f'a digit {kind}, {DIGITS} times':44} {milliseconds:5.2f} ms  {2:5.0f} ms")
     print("The processor time of opening and of a click is that of the whole page: game, layers, ten digits.")
 
 

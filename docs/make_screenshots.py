@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from serving import chromium, serve_files  # noqa: E402
 
-WIDTH, HEIGHT = 1100, 808  # down to the end of the first section
+WIDTH, HEIGHT = 1100, 844  # down to the end of the first section
 CLIP = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT}
 
 
