@@ -10,7 +10,7 @@ from digit_generator.evaluation import protocol
 from digit_generator.evaluation.cache import Cache, write_json
 from digit_generator.evaluation.card import ALL, markdown_from_card, table, warnings_of
 from digit_generator.evaluation.data import EvaluationError
-from digit_generator.evaluation.publish import other_cards
+from digit_generator.evaluation.publish import card_and_by_eye, other_cards
 from digit_generator.evaluation.report import make_card, source_from_file
 from digit_generator.render import write_whole
 from digit_generator.weights import WeightsError, find_weights
@@ -68,8 +68,9 @@ def main(
     except (EvaluationError, WeightsError) as error:
         raise Mistake(str(error)) from error
     write_json(out / "quality.json", card)
-    write_whole(out / "quality.md", markdown_from_card(card, other_cards(out)).encode())
-    click.echo(table(card, ALL))
+    shown = card_and_by_eye(card, out)
+    write_whole(out / "quality.md", markdown_from_card(shown, other_cards(out)).encode())
+    click.echo(table(shown, ALL))
     for warning in warnings_of(card):
         click.echo(f"Warning: {warning}", err=True)
     click.echo(out / "quality.md")

@@ -13,20 +13,21 @@ from digit_generator.evaluation.protocol import CONFIDENCE_Z
 
 
 def asked_for_digit(read: NDArray[np.integer[Any]], labels: Labels) -> dict[str, Any]:
-    """`read` [N], the digit each image was read as, against `labels` [N], the digit asked for.
+    """`read` [N], the digit each image was read as, against `labels` [N], the digit asked for."""
+    return share_of(read == labels, labels)
 
-    share over all with Wilson's 95 % interval, share per digit (None where none was asked for), and the
-    count.
-    """
-    right = read == labels
-    low, high = wilson_interval(int(right.sum()), len(right))
-    per_digit = [float(right[labels == d].mean()) if (labels == d).any() else None for d in range(10)]
+
+def share_of(found: NDArray[np.bool_], labels: Labels) -> dict[str, Any]:
+    """The share of images `found` [N]: over all with Wilson's 95 % interval, per digit (None where `labels`
+    [N] has none), and the count of images."""
+    low, high = wilson_interval(int(found.sum()), len(found))
+    per_digit = [float(found[labels == d].mean()) if (labels == d).any() else None for d in range(10)]
     return {
-        "share": float(right.mean()),
+        "share": float(found.mean()),
         "low": low,
         "high": high,
         "per_digit": per_digit,
-        "images": len(right),
+        "images": len(found),
     }
 
 

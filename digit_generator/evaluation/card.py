@@ -10,6 +10,7 @@ from typing import Any
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.asked_for import wilson_interval
 
+_MISSING = "–"
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 Card = Mapping[str, Any]
 
@@ -54,14 +55,14 @@ class Measure:
         """Mean and standard deviation over generations; "–" where not measured."""
         values = self.values(rows)
         if not values:
-            return "–"
+            return _MISSING
         unit = " %" if self.percent else ""
         spread = f" ± {stdev(values):.{self.digits}f}" if len(values) > 1 else ""
         return f"{fmean(values):.{self.digits}f}{spread}{unit}{self._interval(rows)}"
 
     def _interval(self, rows: Rows | None) -> str:
-        """Wilson's 95 % interval over the images of all generations, for the shares that judges give."""
-        if not self.row.startswith("asked") or self.path != ("share",):
+        """Wilson's 95 % interval over the images of all generations, where each image counts for itself."""
+        if self.row not in _ROWS_OF_SHARES or self.path != ("share",):
             return ""
         figures = (rows or {}).get(self.row, [])
         images = sum(entry["images"] for entry in figures)
@@ -79,12 +80,17 @@ class Measure:
         return f"{fmean(values) - fmean(floor):+.{self.digits}f}" if self.percent else ""
 
 
+_ROWS_OF_SHARES = ("asked_own", "asked_ocr", "broken_shapes", "by_eye")
+
+
 def _percent(title: str, row: str, *path: str, digits: int = 2) -> Measure:
     return Measure(title, row, path, percent=True, digits=digits, factor=100)
 
 
 OCR = _percent("Read as the digit asked for, OCR judge", "asked_ocr", "share")
 OWN = _percent("Read as the digit asked for, own judge", "asked_own", "share")
+BROKEN = _percent("Broken shapes", "broken_shapes", "share")
+BY_EYE = _percent("Visibly faulty, seen by eye", "by_eye", "share", digits=1)
 FID = Measure("Fréchet distance (FID)", "distance", ("equal", "fid"), over_real=True)
 KID = Measure("Kernel distance (KID × 1000)", "distance", ("equal", "kid"), digits=2, factor=1000)
 PRECISION, RECALL, DENSITY, COVERAGE = (
@@ -116,10 +122,23 @@ FULL_SIZE = (
 )
 EQUAL_SIZE = (FID, KID, PRECISION, RECALL, DENSITY, COVERAGE)
 ALL = (
-    *(OCR, OWN, *EQUAL_SIZE, *FULL_SIZE, LEARNER, LEARNER_TEN, TWO_SAMPLE, COPYING),
+    *(OCR, OWN, BROKEN, BY_EYE, *EQUAL_SIZE, *FULL_SIZE, LEARNER, LEARNER_TEN, TWO_SAMPLE, COPYING),
     *(PIXEL_SPREAD, FEATURE_SPREAD, *SHAPES),
 )
-SHORT = (OCR, OWN, FID, PRECISION, RECALL, COVERAGE, LEARNER, TWO_SAMPLE, COPYING, PIXEL_SPREAD)
+SHORT = (
+    *(TWO_SAMPLE, BROKEN, BY_EYE, OCR, OWN, FID, PRECISION, RECALL, COVERAGE),
+    *(LEARNER, COPYING, PIXEL_SPREAD),
+)
+
+
+def with_by_eye(card: Card, seen: Mapping[str, Any]) -> Card:
+    """The card with what a person saw (by_eye.py), if that was drawn by what the card was measured on."""
+    drawing = card.get("drawing") or {}
+    drawn_by = (card["subject"]["sha256"], drawing.get("finish"), drawing.get("choice_sha256"))
+    if drawn_by != (seen["weights_sha256"], seen["finish"], seen["choice_sha256"]):
+        return card
+    columns = {column: {**card[column], BY_EYE.row: [seen[column]]} for column in ("generated", "real")}
+    return {**card, **columns}
 
 
 def warnings_of(card: Card) -> list[str]:
@@ -150,17 +169,17 @@ def warnings_of(card: Card) -> list[str]:
 
 
 def table(card: Card, measures: Sequence[Measure]) -> str:
-    """Measures as lines; generated, over real, real and classic as columns."""
-    columns = [("generated", card["generated"]), ("real", card["real"])]
-    columns += [(f"`{name}`", card[name]) for name in ("validation", "classic") if card[name]]
-    head = ["measure", "images", columns[0][0], "against real", *(name for name, _ in columns[1:])]
+    """Measures as lines; generated, over real, raw, real, other hands and classic as columns."""
+    beside = [("real", card["real"])]
+    beside += [(f"`{name}`", card[name]) for name in ("raw", "validation", "classic") if card.get(name)]
+    head = ["measure", "images", "generated", "against real", *(name for name, _ in beside)]
     lines = [
         [
             measure.title,
             measure.images(card["generated"]),
             measure.text(card["generated"]),
             measure.against_real(card["generated"], card["real"]),
-            *(measure.text(rows) for _, rows in columns[1:]),
+            *(measure.text(rows) for _, rows in beside),
         ]
         for measure in measures
         if measure.values(card["generated"])
@@ -170,17 +189,15 @@ def table(card: Card, measures: Sequence[Measure]) -> str:
 
 def readme_table(card: Card) -> str:
     """The short table for the README."""
-    head = ["measure", "this generator", "real digits", "textbook recipe (`classic`)"]
-    lines = [
-        [measure.title, *(measure.text(card[column]) for column in ("generated", "real", "classic"))]
-        for measure in SHORT
-    ]
-    return _markdown_table(head, lines)
+    columns = ("generated", "raw", "real", "classic")
+    head = ["measure", "this generator", "its raw pixels", "real digits", "textbook recipe (`classic`, raw)"]
+    lines = [[measure.title, *(measure.text(card.get(column)) for column in columns)] for measure in SHORT]
+    return _markdown_table(head, [line for line in lines if line[1] != _MISSING])
 
 
 def figures_of(card: Card, column: str) -> dict[str, str]:
     """The figures of the short table for one column, in words, by the measure's title."""
-    return {measure.title: measure.text(card[column]) for measure in SHORT}
+    return {measure.title: measure.text(card[column]) for measure in SHORT if measure.values(card[column])}
 
 
 def markdown_from_card(card: Card, others: Sequence[Card] = ()) -> str:
@@ -192,18 +209,20 @@ def markdown_from_card(card: Card, others: Sequence[Card] = ()) -> str:
     }[card["against"]]
     parts = [
         f"# Quality card of {subject['name']}",
-        f"Measured against {against}. No image was rejected. SHA-256 of the file measured: "
-        f"`{subject['sha256']}`. Made by `python -m digit_generator.evaluation`, ruler version "
+        f"Measured against {against}. SHA-256 of the file measured: `{subject['sha256']}`. "
+        "Made by `python -m digit_generator.evaluation`, ruler version "
         f"{card['ruler']}{', quick' if card['quick'] else ''}, features: {card['features']}. What every "
         "figure means, every sample size and every seed: `digit_generator/evaluation/protocol.py`.",
+        f"## How the digits were drawn\n{_drawing(card)}",
         *(f"**Warning.** {warning}" for warning in warnings_of(card)),
         "## Figures\n"
-        "Mean ± standard deviation over generations with different seeds; for what judges read, in brackets, "
-        "the 95 % confidence interval over all images. `real`: one random half of "
+        "Mean ± standard deviation over generations with different seeds; for shares of single images, in "
+        "brackets, the 95 % confidence interval over all of them. `real`: one random half of "
         "the real digits in the place of the generated ones, compared with the other half by the same code. "
         "Distances and shares of neighbours depend on the number of images: those without “full size” are "
         "taken at the sizes of `real` and may be divided by it (×); shares are told in points above or below "
-        "it. `validation`: the last 5,000 training "
+        "it. `raw`: the same weights without finish and choice, and `classic`: the textbook recipe, raw as "
+        f"well; both in {protocol.GENERATIONS_BESIDE} generation. `validation`: the last 5,000 training "
         "images, real digits by other hands than the test images; where they are told from the test images, "
         "a generator that has learned from the training images will be, too.",
         table(card, ALL),
@@ -221,21 +240,49 @@ def markdown_from_card(card: Card, others: Sequence[Card] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _drawing(card: Card) -> str:
+    """How the digits of the first column came about, in words."""
+    drawing = card.get("drawing")
+    if drawing is None:
+        return "As they came, in a file; no image was left out."
+    finish = (
+        f"The network's pixels were finished (version {drawing['finish']}, `digit_generator/finish.py`): "
+        "enlarged to a black-and-white scan, small loose pieces dropped, and brought to 28x28 greys by "
+        "MNIST's own scan rule. So the shape is the network's, and the greys are the rule's."
+        if drawing["finish"]
+        else "The pixels are the network's own, not finished."
+    )
+    choice = (
+        "Every digit was drawn from the first z of its seed that the choice accepts. It refused the first z "
+        f"of {100 * drawing['first_z_refused']:.1f} % of the {drawing['seeds']:,} seeds drawn. The "
+        "choice looks at the network before its last layer and never saw the judges of this card "
+        f"(`digit_generator/choose.py`, file `{drawing['choice_sha256'][:16]}…`). No image was looked at and "
+        "left out."
+        if drawing["choice_sha256"]
+        else "Every digit was drawn from the first z of its seed; no z was refused and no image left out."
+    )
+    return f"{choice} {finish}"
+
+
 def _per_digit(card: Card) -> str:
     lines = []
     for title, row, path, factor, digits in (
         ("Own judge, %", "asked_own", (), 100.0, 1),
         ("OCR judge, %", "asked_ocr", (), 100.0, 1),
+        ("Broken shapes, %", "broken_shapes", (), 100.0, 1),
         ("Spread of pixels over real", "diversity", ("pixel_spread",), 1.0, 2),
         ("Spread of features over real", "diversity", ("feature_spread",), 1.0, 2),
     ):
-        per_digit = (
+        per_digit = [
             Measure(title, row, (*path, "per_digit", str(digit)), factor=factor) for digit in range(10)
-        )
-        means = [measure.values(card["generated"]) for measure in per_digit]
-        if any(means):
-            lines.append([title, *(f"{fmean(values):.{digits}f}" if values else "–" for values in means)])
-    return _markdown_table(["generated", *map(str, range(10))], lines)
+        ]
+        shown = [("", "generated")] + [("; real", "real")] * (row == "broken_shapes")
+        for words, column in shown:
+            means = [measure.values(card[column]) for measure in per_digit]
+            if any(means):
+                cells = (f"{fmean(values):.{digits}f}" if values else _MISSING for values in means)
+                lines.append([title + words, *cells])
+    return _markdown_table(["", *map(str, range(10))], lines)
 
 
 def _shapes(card: Card) -> str:
@@ -274,7 +321,7 @@ def _pictures(card: Card) -> str:
 
 
 def _seconds(card: Card) -> str:
-    names = list(card["generated"])
+    names = [name for name in card["generated"] if name != BY_EYE.row]
     lines = [
         [name, *(_mean_seconds(card[column], name) for column in ("generated", "real"))] for name in names
     ]
@@ -283,7 +330,7 @@ def _seconds(card: Card) -> str:
 
 def _mean_seconds(rows: Rows, name: str) -> str:
     seconds = [figures["seconds"] for figures in rows.get(name, [])]
-    return f"{fmean(seconds):.0f}" if seconds else "–"
+    return f"{fmean(seconds):.0f}" if seconds else _MISSING
 
 
 def _comparison(card: Card, others: Sequence[Card]) -> str:

@@ -108,6 +108,23 @@ def blind_sheet(fake: Digits, real: Digits) -> tuple[bytes, list[dict[str, Any]]
     return sheet_from_pixels(pixels[order], columns=10, scale=3, gap=4), key
 
 
+def numbered_sheet(pixels: NDArray[np.uint8], columns: int, first_row: int) -> bytes:
+    """Digits uint8 [N, 28, 28] without a word; rows are numbered from `first_row`, columns from 1."""
+    scale, gap, margin = 4, 4, 40
+    step = (28 + gap) * scale
+    digits = Image.open(io.BytesIO(sheet_from_pixels(pixels, columns=columns, scale=scale, gap=gap)))
+    canvas = Image.new("L", (margin + digits.width, margin + digits.height), 255)
+    canvas.paste(digits.convert("L"), (margin, margin))
+    draw = ImageDraw.Draw(canvas)
+    rows, half, middle = -(-len(pixels) // columns), margin // 2, 28 * scale // 2
+    for number in range(columns):
+        draw.text((margin + number * step + middle, half), f"{number + 1}", fill=0, anchor="mm", font_size=24)
+    for number in range(rows):
+        at = (half, margin + number * step + middle)
+        draw.text(at, f"{first_row + number}", fill=0, anchor="mm", font_size=24)
+    return _png(canvas)
+
+
 def _titled(sheet: bytes, *lines: str) -> Image.Image:
     picture = Image.open(io.BytesIO(sheet)).convert("L")
     canvas = Image.new("L", (picture.width, picture.height + _LINE * len(lines)), 255)

@@ -1,7 +1,8 @@
 """The card of the shipped weights, as the repository publishes it.
 
-docs/quality.json is what was measured. docs/quality.md, the table in README.md and what generator.json and
-classic.json say of the quality of their weights are made from it:
+docs/quality.json is what was measured, docs/quality/by-eye.json what a person saw (by_eye.py).
+docs/quality.md, the table in README.md and what generator.json and classic.json say of the quality of their
+weights are made from them:
 `python -m digit_generator.evaluation.publish`. Cards of other generators lie in docs/quality/others.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import click
 
-from digit_generator.evaluation.card import figures_of, markdown_from_card, readme_table
+from digit_generator.evaluation.card import Card, figures_of, markdown_from_card, readme_table, with_by_eye
 from digit_generator.evaluation.data import EvaluationError
 from digit_generator.render import write_whole
 from digit_generator.weights import digest_of_file
@@ -41,7 +42,7 @@ def published_files(root: Path) -> dict[Path, str]:
             f"{card_path} is missing: measure with "
             "python -m digit_generator.evaluation --data-dir mnist --out docs"
         )
-    card = json.loads(card_path.read_text())
+    card = card_and_by_eye(json.loads(card_path.read_text()), card_path.parent)
     readme = readme_path.read_text()
     if not _BLOCK.search(readme):
         raise EvaluationError(f"{readme_path} has no <!-- quality:begin --> and <!-- quality:end -->.")
@@ -63,6 +64,12 @@ def published_files(root: Path) -> dict[Path, str]:
             }
             files[root / name] = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
     return files
+
+
+def card_and_by_eye(card: Card, out: Path) -> Card:
+    """The card with what lies in out/quality/by-eye.json, if that is about the same digits."""
+    path = out / "quality" / "by-eye.json"
+    return with_by_eye(card, json.loads(path.read_text())) if path.is_file() else card
 
 
 def other_cards(out: Path) -> list[dict[str, Any]]:

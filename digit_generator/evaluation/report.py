@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache as cache_in_memory
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
+from digit_generator.bulk import BulkGenerator
 from digit_generator.evaluation import pictures, protocol
 from digit_generator.evaluation.cache import Cache, write_json
 from digit_generator.evaluation.classifier import digest_of_classifier
@@ -31,21 +33,23 @@ from digit_generator.evaluation.data import (
 from digit_generator.evaluation.judges import judge, scout
 from digit_generator.evaluation.ocr import MODEL_SHA256
 from digit_generator.evaluation.ruler import Figures, Ruler
-from digit_generator.generate import DigitGenerator
+from digit_generator.generate import DigitGenerator, latents_from_seeds
 from digit_generator.render import write_whole
 from digit_generator.weights import digest_of_file
 
 Rows = dict[str, Callable[[], Figures]]
-_DRAWN_AT_A_TIME = 1_000
-COLUMNS = ("generated", "real", "validation", "classic")
+_DRAWN_AT_A_TIME = 10_000
+COLUMNS = ("generated", "raw", "real", "validation", "classic")
 _LIBRARIES = ("numpy", "torch", "scipy", "scikit-image", "onnxruntime", "rapidocr", "pillow")
 
 
 class Source(Protocol):
     """Where digits come from.
 
-    generations: how many independent sets of digits it can give. learner_images: how many it can give to
-    learn from, up to the protocol's number. counted_in: what its images are numbered by.
+    digest: the file's. drawn_by: what its digits depend on, and what figures are filed under. generations:
+    how many independent sets of digits are measured. learner_images: how many it can give to learn from, up
+    to the protocol's number. counted_in: what its images are numbered by. raw: the same weights without
+    finish and choice, None for a file of digits.
     """
 
     @property
@@ -53,17 +57,24 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
     @property
+    def drawn_by(self) -> tuple[object, ...]: ...
+    @property
     def generations(self) -> int: ...
     @property
     def learner_images(self) -> int: ...
     @property
     def counted_in(self) -> str: ...
+    @property
+    def raw(self) -> Source | None: ...
 
     def digits(self, labels: Labels, first_seed: int) -> Digits:
         """Digits of `labels`, image i with seed first_seed + i; a file of digits gives its own first ones."""
 
     def shown(self, count: int) -> Digits:
         """Seeds 0 to count - 1 of every digit, digit by digit; a file gives its first `count` of each."""
+
+    def drawing(self, labels: Labels) -> Figures | None:
+        """How the digits of these labels in all generations were drawn; None for a file of digits."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +91,46 @@ class WeightsSource:
     def learner_images(self) -> int:
         return protocol.LEARNER_IMAGES
 
+    @cached_property
+    def drawn_by(self) -> tuple[object, ...]:
+        """File, finish and choice, and what comes of them for the digits shown."""
+        generator, shown = self.generator, self.shown(protocol.SEEDS_SHOWN)
+        return self.digest, generator.finish_version, generator.choice_digest, shown.digest
+
+    @property
+    def raw(self) -> WeightsSource:
+        return replace(
+            self,
+            generator=self.generator.variant(raw=True, every_z=True),
+            generations=protocol.GENERATIONS_BESIDE,
+        )
+
     def digits(self, labels: Labels, first_seed: int) -> Digits:
-        parts = []
+        bulk, parts = BulkGenerator(self.generator), []
         for start in range(0, len(labels), _DRAWN_AT_A_TIME):
-            part = [int(digit) for digit in labels[start : start + _DRAWN_AT_A_TIME]]
-            seeds = range(first_seed + start, first_seed + start + len(part))
-            parts.append(self.generator.digits(part, seeds))
+            part = labels[start : start + _DRAWN_AT_A_TIME]
+            parts.append(bulk.digits(part, range(first_seed + start, first_seed + start + len(part))))
         return Digits(np.concatenate(parts), labels)
 
     def shown(self, count: int) -> Digits:
         pixels = np.concatenate([self.generator.digits(digit, range(count)) for digit in range(10)])
         return Digits(pixels, np.repeat(np.arange(10), count))
+
+    def drawing(self, labels: Labels) -> Figures:
+        generator, count = self.generator, self.generations * len(labels)
+        refused = 0
+        if generator.choice:
+            bulk = BulkGenerator(generator)
+            for start in range(0, count, len(labels)):
+                seeds = range(start, start + len(labels))
+                chosen, first = bulk.latents(seeds, labels), latents_from_seeds(seeds)
+                refused += int((chosen != first).any(axis=1).sum())
+        return {
+            "finish": generator.finish_version,
+            "choice_sha256": generator.choice_digest,
+            "seeds": count,
+            "first_z_refused": refused / count,
+        }
 
 
 @dataclass(frozen=True)
@@ -102,6 +142,11 @@ class FileSource:
     held: Digits
     generations: int = 1
     counted_in: str = "image"
+    raw: None = None
+
+    @property
+    def drawn_by(self) -> tuple[object, ...]:
+        return (self.digest,)
 
     @property
     def learner_images(self) -> int:
@@ -112,6 +157,9 @@ class FileSource:
 
     def shown(self, count: int) -> Digits:
         return first_of_each_digit(self.held, count)
+
+    def drawing(self, labels: Labels) -> None:
+        return None
 
 
 def source_from_file(path: Path, name: str | None = None) -> Source:
@@ -140,17 +188,17 @@ def make_card(
     cache: Cache,
     features: Path | None = None,
 ) -> Figures:
-    """Measure `source` beside real digits and beside `classic`, and draw its pictures.
+    """Measure `source` beside its raw digits, real ones and those of `classic`, and draw its pictures.
 
     The card that comes back is plain JSON. Its columns (None where there is none) hold rows by name, and each
     row is a list with one entry for each generation or run.
     """
     side = RealSide.from_folder(data_dir, against)
-    beside = classic if classic and classic.digest != source.digest else None
+    classic = classic if classic and classic.digest != source.digest else None
     with tqdm(desc="judge", bar_format="{desc} ({n} of {total} rows, {elapsed})", total=0) as bar:
         reader = judge() if against == "test" else scout(side.learned, cache, bar.set_description)
         ruler = Ruler(side, reader, cache, features)
-        runs = _runs(ruler, source, beside, quick=quick)
+        runs = _runs(ruler, source, classic, quick=quick)
         columns: dict[str, dict[str, list[Figures]]] = {run.column: {} for run in runs}
         bar.total = sum(len(run.rows) for run in runs)
         for run in runs:
@@ -159,6 +207,8 @@ def make_card(
                 figures = cache.figures(compute, row, *ruler.identity, *run.made_from(row, side))
                 columns[run.column].setdefault(row, []).append(figures)
                 bar.update()
+        bar.set_description("how they were drawn")
+        drawing = source.drawing(side.reference.labels)
         bar.set_description("pictures")
         write_pictures(ruler, source, pictures_dir, quick=quick)
         bar.set_description("done")
@@ -167,7 +217,8 @@ def make_card(
         "against": against,
         "quick": quick,
         "subject": {"name": source.name, "sha256": source.digest},
-        "classic_sha256": beside and beside.digest,
+        "drawing": drawing,
+        "classic_sha256": classic and classic.digest,
         "features": features.name if features else "classifier",
         "reader_sha256": digest_of_classifier(reader),
         "ocr_sha256": MODEL_SHA256,
@@ -181,7 +232,7 @@ class Run:
     """Generation `number` of a column of the card: what computes each of its rows."""
 
     column: str
-    digest: str
+    drawn_by: tuple[object, ...]
     number: int
     learner_images: int
     rows: Rows
@@ -191,7 +242,8 @@ class Run:
         learners = (self.learner_images,) if row.startswith("train_on") else ()
         halves = (side.stand_in.digest, side.opposite.digest) if row in protocol.ROWS_OF_HALVES else ()
         network = (protocol.TWO_SAMPLE,) if row == "two_sample" else ()
-        return (self.digest, self.number, *learners, *halves, *network)
+        learned = (side.learned.digest,) if row == "broken_shapes" else ()
+        return (*self.drawn_by, self.number, *learners, *halves, *network, *learned)
 
 
 def _runs(ruler: Ruler, source: Source, classic: Source | None, *, quick: bool) -> list[Run]:
@@ -200,15 +252,16 @@ def _runs(ruler: Ruler, source: Source, classic: Source | None, *, quick: bool) 
     wanted = protocol.ROWS_QUICK if quick else full
     count = source.learner_images
     runs = [
-        Run("real", "real", number, count, real_rows(ruler, number, count))
+        Run("real", ("real",), number, count, real_rows(ruler, number, count))
         for number in range(protocol.GENERATIONS)
     ]
     if ruler.side.against == "test":
-        runs.append(Run("validation", "validation", 0, count, validation_rows(ruler)))
-    for column, it in (("generated", source), ("classic", classic)):
+        runs.append(Run("validation", ("validation",), 0, count, validation_rows(ruler)))
+    textbook = classic and (classic.raw or classic)
+    for column, it in (("generated", source), ("raw", source.raw), ("classic", textbook)):
         if it:
             runs += [
-                Run(column, it.digest, number, count, generated_rows(ruler, it, number, count))
+                Run(column, it.drawn_by, number, count, generated_rows(ruler, it, number, count))
                 for number in range(it.generations)
             ]
     runs = [run for run in runs if run.number == 0 or not quick]
@@ -233,6 +286,7 @@ def generated_rows(ruler: Ruler, source: Source, number: int, learner_images: in
     rows: Rows = {
         "asked_own": lambda: ruler.asked_own(drawn()),
         "asked_ocr": lambda: ruler.asked_ocr(drawn()),
+        "broken_shapes": lambda: ruler.broken_shapes(drawn()),
         "distance": lambda: ruler.distance(equal(), drawn()),
         "neighbours": lambda: ruler.neighbours(equal(), drawn()),
         "train_on_generated": lambda: ruler.train_on_generated(to_learn_from(1), number),
@@ -261,6 +315,7 @@ def real_rows(ruler: Ruler, number: int, learner_images: int) -> Rows:
     return learner | {
         "asked_own": lambda: ruler.asked_own(side.reference),
         "asked_ocr": lambda: ruler.asked_ocr(side.reference),
+        "broken_shapes": lambda: ruler.broken_shapes(side.reference),
         "distance": lambda: ruler.distance(side.stand_in),
         "neighbours": lambda: ruler.neighbours(side.stand_in),
         "two_sample": lambda: ruler.two_sample(side.stand_in),
@@ -273,6 +328,7 @@ def validation_rows(ruler: Ruler) -> Rows:
     """What computes each row for the validation images against the test images: real, but by other hands."""
     side = ruler.side
     return {
+        "broken_shapes": lambda: ruler.broken_shapes(side.innocent),
         "distance": lambda: ruler.distance(side.innocent),
         "neighbours": lambda: ruler.neighbours(side.innocent),
         "two_sample": lambda: ruler.two_sample(side.innocent),
@@ -301,6 +357,6 @@ def write_pictures(ruler: Ruler, source: Source, folder: Path, *, quick: bool) -
     write_json(folder / "blind-key.json", key)
     if not quick:
         closest = ruler.cache.figures(
-            lambda: ruler.copying(fake, side.known), "copying", *ruler.identity, source.digest, 0
+            lambda: ruler.copying(fake, side.known), "copying", *ruler.identity, *source.drawn_by, 0
         )["closest"]
         write_whole(folder / "closest.png", pictures.closest_sheet(fake, side.known, closest))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.asked_for import asked_for_digit
+from digit_generator.evaluation.broken_shapes import Counted, broken_shapes, counted_shapes
 from digit_generator.evaluation.cache import Cache
 from digit_generator.evaluation.classifier import Classifier, digest_of_classifier, features_and_probabilities
 from digit_generator.evaluation.copying import copying
@@ -56,6 +57,11 @@ class Ruler:
     def asked_ocr(self, fake: Digits) -> Figures:
         part = random_part(fake, protocol.OCR_IMAGES)
         return asked_for_digit(self.ocr(part).argmax(axis=1), part.labels)
+
+    def broken_shapes(self, fake: Digits) -> Figures:
+        return broken_shapes(
+            self.counted(fake), fake.labels, self.counted(self.side.learned), self.side.learned.labels
+        )
 
     def distance(self, equal: Digits, full: Digits | None = None) -> Figures:
         """FID and KID, at equal size and, where given, at full size."""
@@ -127,6 +133,12 @@ class Ruler:
     def shapes(self, digits: Digits) -> dict[str, NDArray[Any]]:
         """thickness, slant and width, each [N]."""
         return self.cache.arrays(lambda: shapes_of_digits(digits.pixels), "shapes", digits.digest)
+
+    def counted(self, digits: Digits) -> Counted:
+        """pieces, holes and specks, each [N]."""
+        return Counted(
+            **self.cache.arrays(lambda: counted_shapes(digits.pixels)._asdict(), "counted", digits.digest)
+        )
 
     def least_liked_by_own(self, fake: Digits) -> list[Disliked]:
         """All images, from the one least believed by the reader to be the digit asked for."""

@@ -6,6 +6,8 @@ import pytest
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.card import (
     ALL,
+    BROKEN,
+    BY_EYE,
     COPYING,
     FID,
     LEARNER,
@@ -18,6 +20,7 @@ from digit_generator.evaluation.card import (
     readme_table,
     table,
     warnings_of,
+    with_by_eye,
 )
 from digit_generator.evaluation.classifier import digest_of_classifier
 from digit_generator.evaluation.data import EvaluationError
@@ -27,18 +30,20 @@ from digit_generator.render import write_whole
 from digit_generator.weights import digest_of_file
 
 
-def rows(asked=0.99, fid=1.0, recall=0.9, learner=0.98, two_sample=0.5, generations=3):
+def rows(asked=0.99, broken=0.02, fid=1.0, recall=0.9, learner=0.98, two_sample=0.5, generations=3):
     """Rows with a given figure or so: generation g has it plus g - 1 hundredths."""
     off = [(g - 1) / 100 if generations > 1 else 0 for g in range(generations)]
     asked_row = [
         {"share": asked, "per_digit": [asked] * 9 + [None], "images": 3_000, "seconds": 2} for _ in off
     ]
+    broken_row = [{**row, "share": broken, "per_digit": [broken] * 10} for row in asked_row]
     sizes = {"images": [5_000, 10_000]}
     shape = {"fake_mean": 1, "fake_deviation": 2, "real_mean": 3, "real_deviation": 4, "distance": 0.25}
     ratios = {"mean": 0.9, "per_digit": [0.9] * 10}
     return {
         "asked_own": asked_row,
         "asked_ocr": asked_row,
+        "broken_shapes": broken_row,
         "distance": [{"equal": {"fid": fid + o, "kid": 0.001, **sizes}, "seconds": 4} for o in off],
         "neighbours": [
             {
@@ -73,15 +78,17 @@ def card():
         "against": "test",
         "quick": False,
         "subject": {"name": "generator.pth", "sha256": "ab" * 32},
+        "drawing": {"finish": 3, "choice_sha256": "ef" * 32, "seeds": 30_000, "first_z_refused": 0.1934},
         "classic_sha256": "cd" * 32,
         "features": "classifier",
         "real": rows(asked=0.996, fid=0.5, recall=0.95, learner=0.985, generations=1),
         "generated": rows(),
+        "raw": rows(broken=0.06, two_sample=0.991, generations=1),
         "validation": {
             row: rows(fid=0.7, generations=1)[row]
             for row in ("distance", "neighbours", "two_sample", "diversity")
         },
-        "classic": rows(asked=0.93, fid=40, recall=0.5, learner=0.96, two_sample=0.998),
+        "classic": rows(asked=0.93, fid=40, recall=0.5, learner=0.96, two_sample=0.998, generations=1),
     }
 
 
@@ -113,6 +120,49 @@ def test_every_figure_says_how_many_images(card):
         assert "3 × " in line
 
 
+def test_raw_stands_beside_what_ships(card):
+    assert BROKEN.text(card["generated"]) == "2.00 ± 0.00 % (1.73 to 2.31)"
+    line = next(line for line in table(card, [BROKEN]).splitlines() if BROKEN.title in line)
+    assert [cell.strip()[:4] for cell in line.split("|")[3:7]] == ["2.00", "+0.0", "2.00", "6.00"]
+    line = next(line for line in readme_table(card).splitlines() if TWO_SAMPLE.title in line)
+    assert [cell.strip() for cell in line.split("|")[2:6]] == ["50.0 ± 0.0 %", "99.1 %", "50.0 %", "99.8 %"]
+
+
+def test_a_card_without_raw_is_told_as_well(card):
+    del card["raw"]
+    assert "`raw`" not in table(card, ALL)
+    assert [line.split("|")[3] for line in readme_table(card).splitlines()[2:]] == [" – "] * 11
+
+
+def test_the_card_says_how_its_digits_were_drawn(card):
+    text = markdown_from_card(card)
+    assert "It refused the first z of 19.3 % of the 30,000 seeds drawn." in text
+    assert "never saw the judges of this card (`digit_generator/choose.py`, file `efefefefefefefef…`)" in text
+    assert "were finished (version 3, `digit_generator/finish.py`)" in text
+    card["drawing"] |= {"finish": 0, "choice_sha256": ""}
+    text = markdown_from_card(card)
+    assert "no z was refused and no image left out. The pixels are the network's own" in text
+    card["drawing"] = None
+    assert "As they came, in a file; no image was left out." in markdown_from_card(card)
+
+
+def test_what_a_person_saw_is_a_row_of_the_same_digits_only(card):
+    seen = {
+        "weights_sha256": "ab" * 32,
+        "finish": 3,
+        "choice_sha256": "ef" * 32,
+        "generated": {"share": 0.165, "images": 400},
+        "real": {"share": 0.0375, "images": 400},
+    }
+    shown = with_by_eye(card, seen)
+    assert BY_EYE.text(shown["generated"]) == "16.5 % (13.18 to 20.45)"
+    assert f"| {BY_EYE.title} | 400 | 16.5 % (13.18 to 20.45) | +12.8 | 3.8 %" in markdown_from_card(shown)
+    assert BY_EYE.title in readme_table(shown)
+    assert BY_EYE.title not in readme_table(card)
+    for name, other in {"weights_sha256": "cd" * 32, "finish": 2, "choice_sha256": ""}.items():
+        assert with_by_eye(card, {**seen, name: other}) == card
+
+
 def test_a_sound_card_has_no_warning(card):
     assert warnings_of(card) == []
 
@@ -134,7 +184,7 @@ def test_doubtful_figures_are_warned_of(card, column, changed, said):
 
 
 def test_a_quick_card_says_so_and_leaves_no_gaps(card):
-    for column in ("generated", "real", "classic"):
+    for column in ("generated", "raw", "real", "classic"):
         card[column] = {row: card[column][row] for row in protocol.ROWS_QUICK}
     card.update(quick=True, classic=None, validation=None)
     text = markdown_from_card(card)
@@ -181,6 +231,17 @@ def test_publishing_adds_the_quality_to_where_the_weights_come_from(repository, 
         assert told["seed"] == 0
         assert told["quality"][OWN.title] == OWN.text(card[column])
         assert told["quality"]["real digits"][OWN.title] == OWN.text(card["real"])
+
+
+def test_publishing_takes_up_what_a_person_saw(repository, card):
+    drawn_by = {"weights_sha256": card["subject"]["sha256"], "finish": 3, "choice_sha256": "ef" * 32}
+    seen = {column: {"share": 0.5, "images": 400} for column in ("generated", "real")}
+    (repository / "docs" / "quality").mkdir()
+    (repository / "docs" / "quality" / "by-eye.json").write_text(json.dumps(drawn_by | seen))
+    published = published_files(repository)
+    for name in ("README.md", "docs/quality.md", "generator.json"):
+        assert BY_EYE.title in published[repository / name]
+        assert name.split("/")[-1] in " ".join(stale(repository))
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/quality.md", "generator.json", "classic.json"])

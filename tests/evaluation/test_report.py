@@ -15,6 +15,8 @@ from digit_generator.evaluation import __main__ as command
 from digit_generator.evaluation import protocol, report, ruler
 from digit_generator.evaluation.data import Digits, RealSide
 from digit_generator.evaluation.ocr import ocr_log_probabilities
+from digit_generator.finish import VERSION
+from digit_generator.generate import latents_from_seeds
 from digit_generator.weights import digest_of_file
 
 N = 160
@@ -74,18 +76,27 @@ def test_full_card_of_weights_and_resuming_it(run, save_weights, tmp_path, monke
     card = json.loads((tmp_path / "card" / "quality.json").read_text())
     assert card["subject"] == {"name": "generator.pth", "sha256": digest_of_file(weights)}
     assert card["classic_sha256"] == digest_of_file(classic)
-    assert set(card["generated"]) == set(card["classic"]) == set(protocol.ROWS_TEST)
-    assert set(card["real"]) == set(protocol.ROWS_TEST) - {"train_on_ten_times"}
+    assert set(card["generated"]) == set(protocol.ROWS_TEST)
+    for column in ("raw", "classic", "real"):
+        assert set(card[column]) == set(protocol.ROWS_TEST) - {"train_on_ten_times"}
+    for column in ("raw", "classic"):
+        assert {len(figures) for figures in card[column].values()} == {1}
     runs = {row: len(figures) for row, figures in card["generated"].items()}
     assert runs == {row: 1 if row == "train_on_ten_times" else 3 for row in protocol.ROWS_TEST}
     assert len(card["real"]["train_on_generated"]) == 3
-    assert set(card["validation"]) == set(protocol.ROWS_OF_HALVES)
+    assert set(card["validation"]) == {*protocol.ROWS_OF_HALVES, "broken_shapes"}
+    assert card["drawing"] == {
+        "finish": VERSION,
+        "choice_sha256": "",
+        "seeds": 3 * N,
+        "first_z_refused": 0,
+    }
     sizes = {column: card[column]["distance"][0]["equal"]["images"] for column in report.COLUMNS}
     assert set(map(tuple, sizes.values())) == {(N // 2, N // 2)}
     assert card["generated"]["distance"][0]["full"]["images"] == [N, N]
     assert card["generated"]["train_on_ten_times"][0]["images"] == [2 * N, N]
-    fids = {figures["full"]["fid"] for figures in card["generated"]["distance"]}
-    assert len(fids) == 3  # three generations are three different sets
+    fids = {figures["full"]["fid"] for figures in (*card["generated"]["distance"], *card["raw"]["distance"])}
+    assert len(fids) == 4  # three generations, and the raw one, are different sets
     assert fids.isdisjoint(figures["full"]["fid"] for figures in card["classic"]["distance"])
     folder = tmp_path / "card" / "quality"
     assert {path.name for path in folder.iterdir()} == PICTURES | {"closest.png"}
@@ -123,8 +134,8 @@ def test_quick_card_of_a_file_of_digits_against_validation(run, npz, tmp_path, m
     card = json.loads((tmp_path / "card" / "quality.json").read_text())
     assert card["subject"]["name"] == "Someone's"
     assert set(card["generated"]) == set(card["real"]) == set(protocol.ROWS_QUICK)
-    assert card["classic"] is None
-    assert card["validation"] is None
+    for column in ("raw", "classic", "validation", "drawing"):
+        assert card[column] is None
     assert {len(figures) for figures in card["generated"].values()} == {1}
     assert {path.name for path in (tmp_path / "card" / "quality").iterdir()} == PICTURES
     assert "Someone's" in (tmp_path / "card" / "quality.md").read_text()
@@ -157,6 +168,34 @@ def test_image_i_of_generation_g_has_seed_g_times_n_plus_i(weights_file, generat
     assert (digits.labels == labels).all()
 
 
+def test_digits_are_finished_and_chosen_and_raw_ones_beside_them_are_not(choosy):
+    source, labels = report.source_from_file(choosy.path), np.arange(100) % 10
+    network = choosy.variant(raw=True, every_z=True)
+    assert (source.digits(labels, 50).pixels == choosy.digits(labels, range(50, 150))).all()
+    assert (source.raw.digits(labels, 50).pixels == network.digits(labels, range(50, 150))).all()
+    drawing, seeds = source.drawing(labels), 3 * 100
+    refused = (choosy.latents(range(seeds), np.tile(labels, 3)) != latents_from_seeds(range(seeds))).any(
+        axis=1
+    )
+    assert drawing == {
+        "finish": VERSION,
+        "choice_sha256": choosy.choice_digest,
+        "seeds": seeds,
+        "first_z_refused": refused.mean(),
+    }
+    assert 0.1 < drawing["first_z_refused"] < 0.6
+    assert source.raw.drawing(labels)["first_z_refused"] == 0
+
+
+def test_figures_are_filed_under_what_draws(choosy, weights_file, monkeypatch):
+    chosen, every = report.source_from_file(choosy.path), report.source_from_file(weights_file)
+    assert chosen.digest == every.digest
+    assert len({source.drawn_by for source in (chosen, every, chosen.raw)}) == 3
+    assert chosen.raw.drawn_by == every.raw.drawn_by
+    monkeypatch.setattr("digit_generator.finish.ROUGHNESS", 26)
+    assert report.source_from_file(weights_file).drawn_by != every.drawn_by
+
+
 def test_more_digits_than_are_drawn_at_a_time(weights_file, generator, monkeypatch):
     monkeypatch.setattr(report, "_DRAWN_AT_A_TIME", 4)
     labels = np.arange(10)
@@ -168,7 +207,7 @@ def test_generations_and_what_learners_see_share_no_seed(ruler_of_drawn, monkeyp
     seeds = []
 
     class Spy:
-        name, digest, generations = "spy", "spy", 3
+        generations = 3
 
         def digits(self, labels, first_seed):
             seeds.append(set(range(first_seed, first_seed + len(labels))))
