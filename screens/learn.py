@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -248,7 +250,7 @@ polyline { fill: none; stroke-width: 2.5; stroke-linejoin: round }
 
 
 def show_card(generator: DigitGenerator | None) -> None:
-    """The quality card in words: ours, real digits and the textbook recipe; then its faults."""
+    """The quality card in words: ours, raw too, real digits and the textbook recipe; then its faults."""
     try:
         card = json.loads(CARD.read_text())
         rows = card_rows(card)
@@ -256,8 +258,9 @@ def show_card(generator: DigitGenerator | None) -> None:
         return
     st.header("How good is it?", anchor=False)
     st.html(
-        "<table class=card><thead><tr><th scope=col></th><th scope=col>drawn</th><th scope=col>real</th>"
-        "<th scope=col>textbook recipe</th></tr></thead><tbody>"
+        "<table class=card><thead><tr><th scope=col></th>"
+        + "".join(f"<th scope=col>{COLUMNS[column]}</th>" for column in card_columns(card))
+        + "</tr></thead><tbody>"
         + "".join(
             f"<tr><th scope=row>{title}<small>{words}</small></th>"
             + "".join(f"<td>{value}</td>" for value in values)
@@ -281,70 +284,90 @@ def show_card(generator: DigitGenerator | None) -> None:
 
 def verdict(card: Mapping[str, Any]) -> str:
     """What the card says in the end, in words."""
-
-    def mean(column: str, row: str, name: str) -> str:
-        return f"{fmean(each[name] for each in card[column][row]):.1%}".replace("%", " %")
-
+    read, read_real = (
+        figure(card, column, "asked_ocr", ("share",), ".1%") for column in ("generated", "real")
+    )
+    told = figure(card, "generated", "two_sample", ("accuracy",), ".1%")
     return (
-        f"A program that reads scanned paper reads {mean('generated', 'asked_ocr', 'share')} of the drawn "
-        f"digits as asked, and {mean('real', 'asked_ocr', 'share')} of the real ones. A network that is made "
-        "to tell drawn from real, and looks at every pixel, is right in "
-        f"{mean('generated', 'two_sample', 'accuracy')} of cases; guessing is right in half of them. "
-        "`docs/quality.md` is the whole card, with its protocol."
+        f"A program that reads scanned paper reads {read} of the drawn digits as asked, and {read_real} of "
+        "the real ones. A network that is made to tell drawn from real, and looks at every pixel, is right "
+        f"in {told} of cases; guessing is right in half of them. `docs/quality.md` is the whole card, with "
+        "its protocol."
     )
 
 
+COLUMNS = {"generated": "drawn", "raw": "raw", "real": "real", "classic": "textbook recipe"}
+# What a student can picture: title, explanation, where the card has it, how it is written.
+ROWS = [
+    (
+        "Read as the digit asked for",
+        "by a program that reads scanned paper; higher is better",
+        "asked_ocr",
+        ("share",),
+        ".1%",
+    ),
+    (
+        "Broken shapes",
+        "pieces and holes that hardly any real digit of its kind has, or a speck; lower is better",
+        "broken_shapes",
+        ("share",),
+        ".1%",
+    ),
+    (
+        "Distance from real digits (FID)",
+        "0 would be the same distribution; “real” is one half of the real digits against the other half",
+        "distance",
+        ("equal", "fid"),
+        ".2f",
+    ),
+    (
+        "Variety (coverage)",
+        "share of real digits that have a drawn one close by; higher is better",
+        "neighbours",
+        ("equal", "coverage"),
+        ".1%",
+    ),
+    (
+        "Good to learn from",
+        "real digits read right by a network that learned from drawn ones only; higher is better",
+        "train_on_generated",
+        ("accuracy",),
+        ".1%",
+    ),
+    (
+        "Told from real by a network",
+        "50 % is guessing; it has learned to tell drawn from real ones, and sees every grey level",
+        "two_sample",
+        ("accuracy",),
+        ".0%",
+    ),
+    (
+        "Copied?",
+        "share that is nearer to a picture learned from than to one never seen; 50 % is no copying",
+        "copying",
+        ("share",),
+        ".0%",
+    ),
+]
+
+
+def card_columns(card: Mapping[str, Any]) -> list[str]:
+    return [column for column in COLUMNS if card.get(column)]
+
+
 def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
-    """(title, explanation, [drawn, real, textbook]) for what a student can picture."""
-
-    def mean(subject: str, pick: Callable[[Any], float]) -> Callable[[str], float]:
-        return lambda column: fmean(pick(row) for row in card[column][subject])
-
-    def row(title: str, words: str, measure: Callable[[str], float], form: str) -> tuple[str, str, list[str]]:
-        return (
-            title,
-            words,
-            [format(measure(column), form).replace("%", " %") for column in ("generated", "real", "classic")],
-        )
-
+    """(title, explanation, a figure for each of card_columns) for what was measured of ROWS."""
     return [
-        row(
-            "Read as the digit asked for",
-            "by a program that reads scanned paper; higher is better",
-            mean("asked_ocr", lambda row: row["share"]),
-            ".1%",
-        ),
-        row(
-            "Distance from real digits (FID)",
-            "0 would be the same distribution; “real” is one half of the real digits against the other half",
-            mean("distance", lambda row: row["equal"]["fid"]),
-            ".2f",
-        ),
-        row(
-            "Variety (coverage)",
-            "share of real digits that have a drawn one close by; higher is better",
-            mean("neighbours", lambda row: row["equal"]["coverage"]),
-            ".1%",
-        ),
-        row(
-            "Good to learn from",
-            "real digits read right by a network that learned from drawn ones only; higher is better",
-            mean("train_on_generated", lambda row: row["accuracy"]),
-            ".1%",
-        ),
-        row(
-            "Told from real by a network",
-            "50 % is guessing; it has learned to tell drawn from real ones, and sees every grey level",
-            mean("two_sample", lambda row: row["accuracy"]),
-            ".0%",
-        ),
-        row(
-            "Copied?",
-            "share that is nearer to a picture learned from than to one never seen; 50 % is no copying",
-            mean("copying", lambda row: row["share"]),
-            ".0%",
-        ),
+        (title, words, [figure(card, column, row, path, form) for column in card_columns(card)])
+        for title, words, row, path, form in ROWS
+        if row in card["generated"]
     ]
+
+
+def figure(card: Mapping[str, Any], column: str, row: str, path: Sequence[str], form: str) -> str:
+    """The mean over all generations, as it is written; "–" where it was not measured."""
+    values = [reduce(getitem, path, measured) for measured in card[column].get(row, [])]
+    return format(fmean(values), form).replace("%", " %") if values else "–"
 
 
 def show_stages(generator: DigitGenerator | None, digit: int) -> None:
