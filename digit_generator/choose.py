@@ -53,8 +53,8 @@ class Choice:
             arrays = load(data)
             length = int.from_bytes(data[:8], "little")
             record: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["choice"])
-            self.digit_bound: Final = float(record["digit_bound"])
-            self.hand_bound: Final = float(record["hand_bound"])
+            self.digit_bound = float(record["digit_bound"])
+            self.hand_bound = float(record["hand_bound"])
             owner = record["weights_sha256"]
         except (SafetensorError, ValueError, KeyError, TypeError):
             raise ChoiceError("it is no choice file") from None

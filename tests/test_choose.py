@@ -69,8 +69,8 @@ def test_where_all_are_refused_the_first_is_drawn(choosy: DigitGenerator) -> Non
     none = choosy.variant()
     strict = DigitGenerator.load(none.path)
     assert strict.choice is not None
-    object.__setattr__(strict.choice, "digit_bound", 1e9)
-    object.__setattr__(strict.choice, "hand_bound", 1e9)
+    strict.choice.digit_bound = 1e9
+    strict.choice.hand_bound = 1e9
     np.testing.assert_array_equal(strict.latents([5, 6], [1, 2]), latents_from_seeds([5, 6]))
     np.testing.assert_array_equal(strict.hand_latent(5), latents_from_seeds([5])[0])
     np.testing.assert_array_equal(
