@@ -50,7 +50,7 @@ from digit_generator.recipe import Recipe
 from digit_generator.render import write_whole
 
 MAX_COUNT = MAX_SEED + 1  # each image has a seed of its own
-SHARD_SIZE = 100_000  # 33 MB and a quarter of a minute of a core; a billion images are 10,000 files
+SHARD_SIZE = 100_000  # 27 MB and half a minute of a core; a billion images are 10,000 files
 MAX_SHARDS = 99_999  # their names have five figures
 UNFINISHED = "unfinished.json"  # in the folder until the set is whole: which set it will be
 _BEFORE = {"finish": 0, "choice_sha256": ""}
