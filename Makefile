@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DRAW := .venv-draw
-WITH_PYTORCH := evaluation test_export.py test_generate.py test_notebook.py test_training.py test_weights.py
+WITH_PYTORCH := evaluation test_export.py test_generate.py test_notebook.py test_publish.py test_training.py test_weights.py
 
-.PHONY: help run serve test test-browser test-install test-draw test-cluster test-train check fix train evaluate pictures docs bench bench-api space release web
+.PHONY: help run serve test test-browser test-install test-draw test-cluster test-train check fix train evaluate publish pictures docs bench bench-api space release web
 
 # MNIST's files; `make train` downloads them here.
 DATA_DIR ?= mnist
@@ -24,7 +24,8 @@ help:
 	@echo 'make check         format, lint, types and import contracts; no tests'
 	@echo 'make fix           format and mend what can be mended by itself'
 	@echo 'make train         train on MNIST and write generator.pth (a good hour on two cores)'
-	@echo 'make evaluate      the quality card of generator.pth, into docs/ (40 minutes on two cores)'
+	@echo 'make evaluate      the quality card of generator.pth, into docs/ (25 minutes on one core)'
+	@echo 'make publish       everything that derives from generator.pth: choice, controls, card, pictures, web/'
 	@echo 'make pictures      the pictures of the README, from generator.pth'
 	@echo 'make docs          docs/api.md and docs/quality.md, from the docstrings and the measured figures'
 	@echo 'make bench-api     requests per second of the API beside its health check (needs wrk)'
@@ -74,6 +75,9 @@ train: $(VENV)/installed-train
 evaluate: $(VENV)/installed-test
 	$(BIN)/python -m digit_generator.evaluation --data-dir $(DATA_DIR) --out docs
 	$(BIN)/python -m digit_generator.evaluation.publish
+
+publish: $(VENV)/installed-browser
+	$(BIN)/python tools/publish.py --data-dir $(DATA_DIR)
 
 pictures: $(VENV)/installed-page
 	$(BIN)/python docs/make_pictures.py --data-dir $(DATA_DIR)

@@ -1,7 +1,8 @@
 """Make README's pictures from the `generator.pth` that ships: python docs/make_pictures.py --data-dir mnist
 
-Generated digits are those of seeds 0, 1, 2, ... in order, none chosen. Real digits are the first of each kind
-in MNIST's training set, and stand at the word "real".
+Generated digits are those of seeds 0, 1, 2, ... in order, finished and drawn from the z that the choice
+accepts, as everything draws them. Real digits are the first of each kind in MNIST's training set, and stand
+at the word "real".
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and need not be installed
 
 from digit_generator.evaluation.data import EvaluationError, mnist_from_folder  # noqa: E402
-from digit_generator.generate import DigitGenerator  # noqa: E402
+from digit_generator.finish import scans  # noqa: E402
+from digit_generator.generate import DigitGenerator, labels_from_digits  # noqa: E402
 from digit_generator.morph import frame_times, morph  # noqa: E402
 from digit_generator.number import write_number  # noqa: E402
 from digit_generator.recipe import Recipe  # noqa: E402
 from digit_generator.render import animation_from_pixels, png_from_line, sheet_from_pixels, write_whole  # noqa: E402
 from digit_generator.style import Style, StyleControls, styled_digits  # noqa: E402
 
+STAGE = 280  # pixels a side
 SCALE, CELL, MARGIN = 3, 30, 20  # a cell is a digit and 2 pixels of space; the margin holds the names
 WIDE_MARGIN = 44  # where the rows' names are words
 BLACK, GREY = 0, 170
@@ -47,6 +50,7 @@ def main() -> None:
         parser.error(str(error))
     real = {digit: training_set.pixels[training_set.labels == digit][:5] for digit in DIGITS}
 
+    options.out.mkdir(parents=True, exist_ok=True)
     rows = [[*generator.digits(list(DIGITS), [seed] * 10)] for seed in range(5)]
     rows += [[], [real[digit][0] for digit in DIGITS]]
     names = [*(f"{seed}" for seed in range(5)), "", "real"]
@@ -58,11 +62,35 @@ def main() -> None:
         options.out / "examples.png", labelled_picture(rows, [f"{digit}" for digit in DIGITS], columns)
     )
 
+    write_whole(options.out / "stages.png", stages(generator, digit=7, seed=0))
     write_whole(options.out / "learning.png", learning_strip())
     write_whole(options.out / "morph.png", morph_strip(generator))
     write_whole(options.out / "morph.webp", morph_animation(generator))
     write_whole(options.out / "style.png", style_sheet(generator))
     write_whole(options.out / "number.png", png_from_line(number_sheet(generator), scale=2 * SCALE))
+
+
+def stages(generator: DigitGenerator, digit: int, seed: int) -> bytes:
+    """One digit as the network drew it, as the black-and-white scan, and finished."""
+    labels, seeds = labels_from_digits(digit, 1), np.array([seed])
+    z = generator.latents([seed], labels)
+    raw = generator.variant(raw=True).pixels(z, labels, [seed])  # uint8 [1, 28, 28]
+    pictures = {
+        "as the network drew it": raw[0],
+        "the black-and-white scan": scans(raw, labels, seeds)[0] * np.uint8(255),
+        "finished by MNIST's rule": generator.finished(raw, labels, [seed])[0],
+    }
+    gap, line = 20, 36
+    canvas = Image.new("L", (len(pictures) * (STAGE + gap) - gap, STAGE + line), BLACK)
+    draw = ImageDraw.Draw(canvas)
+    for number, (name, pixels) in enumerate(pictures.items()):
+        left = number * (STAGE + gap)
+        draw.text((left + STAGE // 2, line // 2), name, fill=GREY, anchor="mm", font_size=20)
+        tile = Image.fromarray(pixels).resize((STAGE, STAGE), Image.Resampling.NEAREST)
+        canvas.paste(tile, (left, line))
+    buffer = io.BytesIO()
+    canvas.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def learning_strip() -> bytes:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from digit_generator.evaluation import greys
 from digit_generator.evaluation.greys import VIEWS
 
 LEVELS = np.arange(256, dtype=np.uint8)
@@ -35,3 +37,25 @@ def test_half_the_resolution_keeps_each_squares_mean():
 def test_six_greys_are_the_nearest():
     off = np.abs(VIEWS["six greys"](LEVELS).astype(int) - LEVELS)
     assert off.max() == 25
+
+
+def test_the_page_has_a_line_for_every_view_and_a_column_for_raw(
+    weights_file, generator, draw, tmp_path, monkeypatch
+):
+    real = draw(40, 1)
+    monkeypatch.setattr(greys, "LAST_IMAGES", 40)
+    monkeypatch.setattr(greys, "mnist_from_folder", lambda folder, part: real)
+    seen = []
+    monkeypatch.setattr(
+        greys, "told_from_real", lambda digits, *_: seen.append(digits) or [0.6, 0.99, 0.5][len(seen) % 3 - 1]
+    )
+    arguments = [weights_file, "--data-dir", tmp_path, "--out", tmp_path / "docs"]
+    result = CliRunner().invoke(greys.main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "docs" / "greys.md").read_text()
+    assert "| what is left | generated | raw | real |" in page
+    assert all(f"| {view} | 60.0 % | 99.0 % | 50.0 % |" in page for view in VIEWS)
+    assert generator.digest in page
+    fake, raw, _ = seen[:3]
+    assert (fake.pixels == generator.digits(fake.labels, range(20))).all()
+    assert (raw.pixels == generator.variant(raw=True).digits(raw.labels, range(20))).all()
