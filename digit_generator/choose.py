@@ -3,7 +3,7 @@
 A generator is continuous, so between two styles of a digit there are z that are neither (Tanielian et al.
 2020, arXiv:2006.04596). Rejection is the known cure (Azadi et al. 2019, arXiv:1810.06758; Verine et al. 2024,
 arXiv:2311.00460): a small head on what the generator has before its last layer says how likely the drawing is
-beside real digits. What the head learned lies in a file beside the weights, bound to them by their SHA-256;
+a whole digit and no broken one. What the head learned lies in a file beside the weights, bound to them by their SHA-256;
 `python -m digit_generator.evaluation.choice` makes it.
 """
 
@@ -81,7 +81,7 @@ class Choice:
             return None
 
     def scores(self, hidden: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64]) -> _Floats:
-        """How likely each drawing is beside real digits, float64 [B], higher = more real.
+        """How likely each drawing is a whole digit, float64 [B], higher = more likely.
 
         hidden: float [B, 1024], what goes into the generator's last layer; labels: int64 [B], 0...9.
         """
