@@ -18,7 +18,7 @@ import hypothesis
 import numpy as np
 import pytest
 import schemathesis
-from conftest import make_choice_file
+from choices import make_choice_file
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image

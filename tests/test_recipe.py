@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import make_choice_file
+from choices import make_choice_file
 from PIL import Image, PngImagePlugin
 
 from digit_generator import DigitGenerator, cli, latents_from_seeds, pixels_from_images

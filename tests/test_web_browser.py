@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import make_choice_file
+from choices import make_choice_file
 from PIL import Image
 from serving import ROOT, serve_files
 from test_browser import assert_contrast, expect
