@@ -349,6 +349,11 @@ def _comparison(card: Card, others: Sequence[Card]) -> str:
             cells[SHORT.index(LEARNER)] += f" ({LEARNER.against_real(rows, real)})"
         lines.append([name, *cells])
     note = "In brackets: points against a learner with as many real images."
+    if any(other["ruler"] != card["ruler"] for other in others):
+        note += (
+            " Cards of an earlier ruler lack the rows that came later; what they have was measured in the same"
+            " way."
+        )
     return _markdown_table(["generator", *(measure.title for measure in SHORT)], lines) + "\n\n" + note
 
 
