@@ -350,10 +350,7 @@ def _comparison(card: Card, others: Sequence[Card]) -> str:
         lines.append([name, *cells])
     note = "In brackets: points against a learner with as many real images."
     if any(other["ruler"] != card["ruler"] for other in others):
-        note += (
-            " Cards of an earlier ruler lack the rows that came later; what they have was measured in the same"
-            " way."
-        )
+        note += " Cards of an earlier ruler lack later rows; what they have was measured in the same way."
     return _markdown_table(["generator", *(measure.title for measure in SHORT)], lines) + "\n\n" + note
 
 
