@@ -1,0 +1,80 @@
+"""The choice is learned: what a head can foresee it refuses, and no more than it is told to."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from digit_generator import DigitGenerator
+from digit_generator.choose import Choice, bytes_from_choice, choice_path
+from digit_generator.evaluation import choice as choice_module
+from digit_generator.evaluation.choice import drawings, learned_head, main
+from digit_generator.evaluation.data import Digits
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> DigitGenerator:
+    return DigitGenerator.load(ROOT / "generator.pth", every_z=True)
+
+
+@pytest.fixture(scope="module")
+def usual(shipped: DigitGenerator) -> Digits:
+    """In the place of real digits: drawn ones."""
+    labels = np.arange(600) % 10
+    return Digits(shipped.digits(labels, range(600)), labels)
+
+
+def test_the_head_learns_what_the_hidden_layer_shows() -> None:
+    rng = np.random.RandomState(0)
+    hidden = (5 + 3 * rng.standard_normal((4000, 1024))).astype(np.float32)
+    labels = np.arange(4000) % 10
+    whole = hidden[:, 7] + 0.5 * labels > 5
+    record = {"weights_sha256": "0" * 64, "digit_bound": 0.0, "hand_bound": 0.0}
+    head = Choice(bytes_from_choice(learned_head(hidden, labels, whole), record), "0" * 64)
+    scores = head.scores(hidden, labels)
+    assert ((scores > 0) == whole).mean() > 0.9
+    assert scores[whole].mean() > scores[~whole].mean() + 2
+
+
+def test_what_teaches_are_finished_digits_of_every_z(shipped: DigitGenerator, usual: Digits) -> None:
+    hidden, labels, broken = drawings(shipped, usual, seeds=30)
+    assert (hidden.shape, labels.tolist()) == ((300, 1024), [*range(10)] * 30)
+    z = shipped.latents([choice_module.FIRST_SEED + 4] * 10, range(10))
+    expected = shipped.hidden(z, shipped.label_emb)
+    np.testing.assert_allclose(hidden[40:50], expected, rtol=1e-4, atol=1e-4)
+    assert 0 < broken.mean() < 0.2
+
+
+def test_the_command_writes_a_file_that_refuses_the_wanted_share(
+    usual: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice_module, "mnist_from_folder", lambda *_: usual)
+    path = Path(shutil.copy(ROOT / "generator.pth", tmp_path))
+    options = ["--data-dir", str(tmp_path), "--seeds", "50", "--refuse", "0.3", "--refuse-hands", "0.4"]
+    result = CliRunner().invoke(main, [str(path), *options])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == str(choice_path(path))
+    generator = DigitGenerator.load(path)
+    assert generator.choice is not None
+    assert generator.choice.record["refused"] == 0.3
+    first = choice_module.FIRST_SEED
+    labels, seeds = [*range(10)] * 50, [first + i // 10 for i in range(500)]
+    every = generator.variant(every_z=True)
+    taken = (generator.latents(seeds, labels) == every.latents(seeds, labels)).all(axis=1)
+    assert taken.mean() == pytest.approx(0.7, abs=0.005)
+    hands = np.mean([generator.hand_number(first + i) == 0 for i in range(50)])
+    assert hands == pytest.approx(0.6, abs=0.03)
+
+
+def test_what_is_no_generator_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "generator.pth"
+    path.write_bytes(b"nothing")
+    result = CliRunner().invoke(main, [str(path), "--data-dir", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
