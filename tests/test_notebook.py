@@ -56,7 +56,7 @@ def test_it_trains_weights_that_the_page_can_draw_with(executed: nbformat.Notebo
 
 
 def test_it_draws_what_the_package_draws(executed: nbformat.NotebookNode, folder: Path) -> None:
-    generator = DigitGenerator.load(folder / "generator.pth")
+    generator = DigitGenerator.load(folder / "generator.pth", raw=True)
     expected = generator.digits(np.arange(10).repeat(10), list(range(10)) * 10)
     drawn = np.load(folder / "drawn.npy")
     assert np.abs(expected.astype(int) - drawn).max() <= 1

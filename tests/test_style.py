@@ -324,8 +324,10 @@ def test_a_one_is_not_made_wide_by_a_speck_beside_it(
     def tails(places: np.ndarray) -> np.ndarray:
         return estimated_tails((shipped.images(places, labels)[:, 0] + 1) / 2)[0]
 
+    wide = Style(width=middle(controls, 1, "width", 0.99))
+
     def specked() -> float:
-        return float((tails(controls.latents(z, labels, Style(width=7.5))) - tails(z) > 2).mean())
+        return float((tails(controls.latents(z, labels, wide)) - tails(z) > 2).mean())
 
     assert specked() < 0.1
     monkeypatch.setattr("digit_generator.style._TAIL_WEIGHT", 0)
@@ -336,7 +338,7 @@ def test_a_1_with_a_speck_gets_narrow_by_losing_it(
     shipped: DigitGenerator, controls: StyleControls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the speck would be held, and the 1 stay wide by it, just outside of the estimate's share of ink."""
-    z = latents_from_seeds(range(300))
+    z = latents_from_seeds(range(1500))
     labels = np.full(len(z), 1)
 
     def tails(places: np.ndarray) -> np.ndarray:
@@ -362,4 +364,4 @@ def test_a_walk_that_finds_other_places_has_another_number(
     plain = shipped.variant(raw=True, every_z=True)
     drawn = [styled_digits(plain, digit, range(5), style, controls).tobytes() for digit in range(10)]
     found = style_module._WALK, hashlib.sha256(b"".join(drawn)).hexdigest()[:16]
-    assert found == (3, "8f1f6b0a3030177b")
+    assert found == (3, "f4fabc1ca267ce57")

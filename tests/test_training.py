@@ -519,7 +519,8 @@ def test_the_package_draws_what_the_last_sheet_shows(data_dir: Path, tmp_path: P
     generator = Generator()
     generator.load_state_dict({name: v.float() for name, v in weights(tmp_path / "generator.pth").items()})
     pixels, labels = training_file.grid(generator.eval(), seeds=range(10))
-    drawn = DigitGenerator.load(tmp_path / "generator.pth").digits(labels.tolist(), list(range(10)) * 10)
+    package = DigitGenerator.load(tmp_path / "generator.pth", raw=True)
+    drawn = package.digits(labels.tolist(), list(range(10)) * 10)
     assert np.abs(drawn.astype(int) - pixels.numpy().astype(int)).max() <= 1
 
 
