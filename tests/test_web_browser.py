@@ -454,7 +454,9 @@ def test_while_the_slider_moves_nothing_jumps(
     np.testing.assert_array_equal(steps[::10], generator.pixels(z, [5] * 5, [20] * 5, in_box=False))
     changes = np.abs(np.diff(steps, axis=0)).mean(axis=(1, 2))
     assert changes.min() > 0, "it stands still"
-    assert changes.max() < 0.4 * np.abs(steps[0] - steps[-1]).mean(), "it jumps"
+    # A step is a tenth of the way to the next picture; moved by a whole pixel, a digit changes by more.
+    moved = np.abs(steps[0] - np.roll(steps[0], 1, axis=1)).mean()
+    assert changes.max() < 0.9 * moved, "it jumps"
     page.locator("#at").dispatch_event("change")
     np.testing.assert_array_equal(pixels(large), generator.digits(5, [24])[0])
 
