@@ -1,6 +1,6 @@
 """Make README's pictures of the page in web/, as a visitor finds it: python docs/make_screenshots.py
 
-The digits are those of seeds 0 to 4, none chosen. Needs Chromium and Playwright: pip install -e ".[browser]"
+The digits are those of seeds 0 to 4, uncurated. Needs Chromium and Playwright: pip install -e ".[browser]"
 """
 
 from __future__ import annotations
