@@ -22,7 +22,7 @@ help:
 	@echo 'make test-train    two epochs of each recipe on the real MNIST (minutes)'
 	@echo 'make test-cluster  sets of any size by Ray, on two local nodes, with a worker and the driver killed'
 	@echo 'make check         format, lint, types and import contracts; no tests'
-	@echo 'make fix           format and mend what can be mended by itself'
+	@echo 'make fix           format and auto-fix'
 	@echo 'make train         train on MNIST and write generator.pth (a good hour on two cores)'
 	@echo 'make evaluate      the quality card of generator.pth, into docs/ (25 minutes on one core)'
 	@echo 'make publish       everything that derives from generator.pth: choice, controls, card, pictures, web/'
@@ -77,25 +77,25 @@ evaluate: $(VENV)/installed-test
 	$(BIN)/python -m digit_generator.evaluation.publish
 
 publish: $(VENV)/installed-browser
-	$(BIN)/python tools/publish.py --data-dir $(DATA_DIR)
+	$(BIN)/python -m tools.publish --data-dir $(DATA_DIR)
 
 pictures: $(VENV)/installed-page
-	$(BIN)/python docs/make_pictures.py --data-dir $(DATA_DIR)
+	$(BIN)/python -m tools.make_pictures --data-dir $(DATA_DIR)
 
 docs: $(VENV)/installed-test
-	$(BIN)/python docs/make_api.py
+	$(BIN)/python -m tools.make_api
 	$(BIN)/python -m digit_generator.evaluation.publish
 
 bench: $(VENV)/installed-browser
-	$(BIN)/python benchmarks/page.py
-	$(BIN)/python benchmarks/dataset.py
-	$(BIN)/python benchmarks/web.py
+	$(BIN)/python -m benchmarks.page
+	$(BIN)/python -m benchmarks.dataset
+	$(BIN)/python -m benchmarks.web
 
 release: $(VENV)/installed-test
-	$(BIN)/python tools/release.py
+	$(BIN)/python -m tools.release
 
 bench-api: $(VENV)/installed-test $(VENV)/installed-api
-	$(BIN)/python benchmarks/api.py
+	$(BIN)/python -m benchmarks.api
 
 # What is committed, with the Space's own README, which tells Hugging Face what to run.
 space:
@@ -106,8 +106,8 @@ space:
 
 # MNIST's test set is only read where it lies in DATA_DIR: the real digits do not change with the weights.
 web: $(VENV)/installed-browser
-	$(BIN)/python web/make.py $(if $(wildcard $(DATA_DIR)/t10k-*),--data-dir $(DATA_DIR))
-	$(BIN)/python docs/make_screenshots.py
+	$(BIN)/python -m tools.make_web $(if $(wildcard $(DATA_DIR)/t10k-*),--data-dir $(DATA_DIR))
+	$(BIN)/python -m tools.make_screenshots
 
 # What a verb needs is installed once, and again when the list of it changes.
 

@@ -1,10 +1,10 @@
-"""The application: a small network that draws digits, one page for each thing to do with it.
+"""The web application: a small network generates handwritten-style digits, on six pages.
 
     make run            or            streamlit run app.py
 
-Reads from the top. Each page is a file in `screens/`, run from its `main`; what they share is in
-`screens/shared.py`.
-A page imports what it needs itself, so that a visitor of the first does not wait for what the others need.
+Read it from the top. Each page is a file in `screens/` and starts at its `main`. The pages share
+`screens/address.py`, `model.py`, `picture.py` and `widgets.py`.
+Each page imports what it needs itself, so that a visitor of the first page does not wait for the others.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from pathlib import Path
 
 import streamlit as st
 
-from screens.shared import NAME, icon
+from screens.picture import icon
+from screens.widgets import NAME
 
-HERE = Path(__file__).parent
+SCREENS = Path(__file__).parent / "screens"
 
 
 def main() -> None:
     pages = [
-        st.Page(HERE / "screens" / "draw.py", title="Draw", default=True),
-        st.Page(HERE / "screens" / "number.py", title="Write a number", url_path="number"),
-        st.Page(HERE / "screens" / "morph.py", title="Morph", url_path="morph"),
-        st.Page(HERE / "screens" / "game.py", title="Which one is real?", url_path="game"),
-        st.Page(HERE / "screens" / "dataset.py", title="Make a data set", url_path="dataset"),
-        st.Page(HERE / "screens" / "learn.py", title="How it learns", url_path="learn"),
+        st.Page(SCREENS / "draw.py", title="Generate", default=True),
+        st.Page(SCREENS / "number.py", title="Write a number", url_path="number"),
+        st.Page(SCREENS / "morph.py", title="Morph", url_path="morph"),
+        st.Page(SCREENS / "game.py", title="Which one is real?", url_path="game"),
+        st.Page(SCREENS / "dataset.py", title="Make a data set", url_path="dataset"),
+        st.Page(SCREENS / "learn.py", title="How it learns", url_path="learn"),
     ]
     page = st.navigation(pages, position="top")
     st.set_page_config(page_title=NAME if page == pages[0] else f"{page.title} · {NAME}", page_icon=icon())
-    st.html(HERE / "app.css")
+    st.html(SCREENS / "app.css")
     page.run()
 
 

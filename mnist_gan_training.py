@@ -1,18 +1,18 @@
 """Train a conditional GAN on MNIST and write `generator.pth`, from this one file.
 
-    python mnist_gan_training.py                      # downloads MNIST, trains, writes generator.pth
-    python mnist_gan_training.py --recipe classic     # the textbook recipe
-    python mnist_gan_training.py --resume             # goes on after any interruption
+    python mnist_gan_training.py                      # download MNIST, train, write generator.pth
+    python mnist_gan_training.py --recipe classic     # train with the textbook settings
+    python mnist_gan_training.py --resume             # continue after an interruption
 
-Read it from the top: recipe -> data -> networks -> losses -> steps -> loop -> files -> command line.
-It needs torch, numpy, tqdm and Pillow (matplotlib too, for the plot of the losses), and nothing else.
+Read it from the top: settings, networks, losses, steps, loop, images, MNIST's files, output files, command
+line. The file needs torch, numpy, tqdm and Pillow, and matplotlib to plot the losses.
 
-B is the batch size. Shapes, ranges:
-    labels  int64 [B]                0...9
+B is the batch size. Shapes and ranges:
+    labels  int64 [B]                0 to 9
     z       float32 [B, 100]         N(0, I)
     images  float32 [B, 1, 28, 28]   [-1, 1]: -1 background, +1 ink
-    pixels  uint8 [B, 28, 28]        0 background ... 255 ink, as in MNIST's files
-    logits  float32 [B]              the discriminator's raw score, higher = more real
+    pixels  uint8 [B, 28, 28]        0 background to 255 ink, as in MNIST's files
+    logits  float32 [B]              the discriminator's raw score; higher means more real
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import copy
 import dataclasses
 import gzip
 import hashlib
+import http.client
 import io
 import json
 import math
@@ -31,7 +32,6 @@ import platform
 import struct
 import sys
 import time
-import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
@@ -48,41 +48,45 @@ try:
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
     from tqdm import tqdm
 except ImportError as error:
-    print(f"Training needs {error.name}: pip install torch numpy tqdm pillow matplotlib", file=sys.stderr)
+    needed = error.name or error
+    print(f"Training needs {needed}: pip install torch numpy tqdm pillow matplotlib", file=sys.stderr)
     sys.exit(2)
+except KeyboardInterrupt:
+    print("\nStopped before training began.", file=sys.stderr)
+    sys.exit(130)
 
 
 class TrainingError(Exception):
-    """What stops a run, as one sentence for the person who started it."""
+    """An error that ends the run; its message is one sentence for the person who started it."""
 
 
-# ---------------------------------------------------------------------------------------------- recipe
+# -------------------------------------------------------------------------------------------- settings
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything that decides how the generator learns; the loop below has no other settings."""
+class Settings:
+    """The hyper-parameters of a run. Nothing else decides how the generator learns, except the seed."""
 
     epochs: int  # passes over the training images
-    batch_size: int  # images per step, as many real as generated
-    learning_rate: float  # Adam's step size, for both sides
-    final_rate_share: float  # the rate falls by a cosine to this share of itself; 1 = constant
-    restart_after: int  # epochs until the rate starts again, to fall until the end; 0 = never
-    beta1: float  # Adam's memory of the gradient
-    beta2: float  # Adam's memory of its square
+    batch_size: int  # real images per step; as many images are generated
+    learning_rate: float  # Adam's learning rate, for the generator and the discriminators
+    final_rate_share: float  # a cosine lowers the learning rate to this share of it; 1 = constant
+    restart_after: int  # epochs until the learning rate starts again from the top; 0 = never
+    beta1: float  # Adam's decay of the mean gradient
+    beta2: float  # Adam's decay of the mean squared gradient
     discriminators: tuple[str, ...]  # names in DISCRIMINATORS; their losses are added
-    dropout: float  # in the dense discriminator; 0 = off
-    spread_until: int  # epochs in which the dense discriminator sees how much a batch varies; 0 = never
-    penalty: float  # gamma of R1 and R2, per squared unit of an image in [-1, 1]; 0 = off
-    penalty_every: int  # steps between penalties, each as many times heavier; 1 = every step
-    shifted_share: float  # of all images, moved by up to a pixel once the rate has started again; 0 = off
-    average_decay: float  # per step, of the generator's averaged weights; 0 = off, the last weights count
-    bfloat16: bool  # matrix products in bfloat16 where the processor has it; weights stay float32
+    dropout: float  # dropout probability in the dense discriminator; 0 = off
+    penalty: float  # gamma of the gradient penalties R1 and R2, for images in [-1, 1]; 0 = off
+    penalty_every: int  # steps from one penalty to the next; each is multiplied by this number
+    average_decay: float  # decay per step of the generator's averaged weights; 0 = save the last weights
+    bfloat16: bool  # autocast to bfloat16 where the processor supports it; the weights stay float32
 
 
+# A recipe is a named set of settings.
 RECIPES = {
-    # The textbook: DCGAN's Adam (Radford et al. 2016: 2e-4, beta1 0.5), dropout to slow the discriminator.
-    "classic": Recipe(
+    # The textbook settings: Adam as in DCGAN (Radford et al. 2016: 2e-4, beta1 0.5), and dropout to slow the
+    # discriminator down.
+    "classic": Settings(
         epochs=50,
         batch_size=128,
         learning_rate=2e-4,
@@ -92,33 +96,27 @@ RECIPES = {
         beta2=0.999,
         discriminators=("dense",),
         dropout=0.3,
-        spread_until=0,
         penalty=0.0,
         penalty_every=1,
-        shifted_share=0.0,
         average_decay=0.0,
         bfloat16=False,
     ),
-    # Gradient penalties on both sides make the game converge (Mescheder et al. 2018, Huang et al. 2024), so
-    # no dropout and no momentum; a convolutional discriminator sees strokes where the dense one sees styles;
-    # a sinking rate and averaged weights take the wobble out of the end. At first the dense one is also shown
-    # how much a batch varies, which brings in the rare styles (Karras et al. 2018). From the second start of
-    # the rate on it is not, which cleans the strokes, and images are shifted, lest the discriminators learn
-    # them by heart.
-    "best": Recipe(
-        epochs=120,
+    # Gradient penalties on real and generated images make the training converge (Mescheder et al. 2018, Huang
+    # et al. 2024), so this recipe needs no dropout and no momentum. The dense discriminator judges the whole
+    # image, and the convolutional one judges the strokes. The falling learning rate and the averaged weights
+    # remove the noise of the last steps. The restart of the learning rate brings in more of the rare styles.
+    "best": Settings(
+        epochs=160,
         batch_size=128,
         learning_rate=6e-4,
         final_rate_share=0.05,
-        restart_after=70,
+        restart_after=100,
         beta1=0.0,
         beta2=0.99,
         discriminators=("dense", "convolutional"),
         dropout=0.0,
-        spread_until=70,
         penalty=0.5,
         penalty_every=4,
-        shifted_share=0.5,
         average_decay=0.999,
         bfloat16=True,
     ),
@@ -126,120 +124,11 @@ RECIPES = {
 DEFAULT_RECIPE = "best"
 
 
-# ------------------------------------------------------------------------------------------------ data
-
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
-TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-DATA_SHA256 = {  # of the decompressed bytes
-    TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    # Not trained on: downloaded with the others for those who measure.
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-
-
-def load_mnist(data_dir: Path) -> tuple[Tensor, Tensor]:
-    """MNIST's training set: pixels uint8 [60000, 28, 28] and labels int64 [60000].
-
-    When `data_dir` lacks one of its files, MNIST is downloaded into it. Raises TrainingError when a file is
-    not MNIST's, or cannot be had.
-    """
-    names = TRAIN_IMAGES, TRAIN_LABELS
-    if not all(path_of_idx(data_dir, name).exists() for name in names):
-        download_mnist(data_dir)
-    pixels, labels = (array_from_idx(checked_bytes(path_of_idx(data_dir, name), name)) for name in names)
-    return torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64))
-
-
-def download_mnist(data_dir: Path) -> None:
-    """Fetch those of MNIST's four files that `data_dir` lacks. Raises TrainingError if one cannot be had."""
-    for name in DATA_SHA256:
-        path = path_of_idx(data_dir, name)
-        if not path.exists():
-            download(name, path)
-
-
-def path_of_idx(data_dir: Path, name: str) -> Path:
-    """Where one of MNIST's files is, plain or gzipped, or where its gzipped form would be downloaded to."""
-    plain = data_dir / name
-    return plain if plain.exists() else data_dir / f"{name}.gz"
-
-
-def checked_bytes(path: Path, name: str) -> bytes:
-    """The decompressed bytes of one of MNIST's files. Raises TrainingError when they are not MNIST's."""
-    content = decompressed(path.read_bytes())
-    if not is_mnists(content, name):
-        raise TrainingError(
-            f"{path} is not MNIST's {name} (its SHA-256 differs): delete it to download it again."
-        )
-    return content
-
-
-def is_mnists(content: bytes, name: str) -> bool:
-    return hashlib.sha256(content).hexdigest() == DATA_SHA256[name]
-
-
-def download(name: str, path: Path) -> None:
-    """Fetch one file into `path`, from the first mirror that has it whole."""
-    failures = []
-    for mirror in MIRRORS:
-        url = f"{mirror}{name}.gz"
-        try:
-            with urllib.request.urlopen(url, timeout=30) as response:
-                size = int(response.headers.get("Content-Length", 0)) or None
-                received = io.BytesIO()
-                with tqdm(total=size, desc=f"{name}.gz", unit="B", unit_scale=True) as bar:
-                    while chunk := response.read(1 << 16):
-                        received.write(chunk)
-                        bar.update(len(chunk))
-        except (urllib.error.URLError, OSError) as error:
-            failures.append(f"{url}: {error}")
-            continue
-        if is_mnists(decompressed(received.getvalue()), name):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, received.getvalue())
-            return
-        failures.append(f"{url}: not the file that MNIST published")
-    raise TrainingError(
-        f"{name} could not be downloaded ({'; '.join(failures)}): put MNIST's four files into a folder "
-        "and name it with --data-dir."
-    )
-
-
-def decompressed(content: bytes) -> bytes:
-    """Gzipped bytes unpacked, other bytes as they are; nothing from a broken gzip file."""
-    try:
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, EOFError, zlib.error):
-        return b""
-
-
-def array_from_idx(content: bytes) -> np.ndarray:
-    """An IDX file of unsigned bytes -> uint8 array. Format: 0, 0, 8, number of axes, their lengths, data."""
-    axes = content[3]
-    shape = struct.unpack(f">{axes}I", content[4 : 4 + 4 * axes])
-    return np.frombuffer(bytearray(content[4 + 4 * axes :]), np.uint8).reshape(shape)
-
-
-def images_from_pixels(pixels: Tensor) -> Tensor:
-    """uint8 [B, 28, 28] in 0...255 -> float32 [B, 1, 28, 28] in [-1, 1]."""
-    return pixels.unsqueeze(1).float() / 127.5 - 1
-
-
-def pixels_from_images(images: Tensor) -> Tensor:
-    """float [B, 1, 28, 28] in [-1, 1] -> uint8 [B, 28, 28] in 0...255, the nearest grey level."""
-    return ((images.squeeze(1) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
 # -------------------------------------------------------------------------------------------- networks
 
 
 class Generator(nn.Module):
-    """(z [B, 100], labels [B]) -> images [B, 1, 28, 28]."""
+    """(z float32 [B, 100], labels int64 [B]) -> images float32 [B, 1, 28, 28] in [-1, 1]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -259,20 +148,19 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        conditioned = torch.cat([z, self.label_emb(labels)], dim=1)  # [B, 200]
-        return self.model(conditioned).view(-1, 1, 28, 28)
+        inputs = torch.cat([z, self.label_emb(labels)], dim=1)  # [B, 200]
+        images: Tensor = self.model(inputs).view(-1, 1, 28, 28)
+        return images
 
 
 class Discriminator(nn.Module):
-    """(images [B, 1, 28, 28], labels [B]) -> logits [B], whose sigmoid is the probability of "real".
+    """(images float32 [B, 1, 28, 28], labels int64 [B]) -> logits float32 [B].
 
-    While `sees_spread`, it also sees how much a batch varies; images are then `batches` of one size, one
-    after the other.
+    The sigmoid of a logit is the probability that the image is real.
     """
 
-    def __init__(self, dropout: float, sees_spread: bool = False) -> None:
+    def __init__(self, dropout: float) -> None:
         super().__init__()
-        self.sees_spread = sees_spread
         self.label_emb = nn.Embedding(10, 784)
         self.model = nn.Sequential(
             nn.Linear(1568, 1024),
@@ -286,38 +174,18 @@ class Discriminator(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(256, 1),
         )
-        if sees_spread:
-            self.spread = nn.Linear(1, 256)
 
-    def forward(self, images: Tensor, labels: Tensor, batches: int = 1) -> Tensor:
-        conditioned = torch.cat([images.flatten(1), self.label_emb(labels)], dim=1)  # [B, 1568]
-        if not self.sees_spread:
-            return self.model(conditioned).squeeze(1)
-        features = self.model[:5](conditioned)  # [B, 512]
-        hidden = self.model[5:9](features)  # [B, 256]
-        hidden = hidden + self.spread(batch_spread(features.float(), labels, batches))
-        return self.model[9](hidden).squeeze(1)
-
-
-def batch_spread(features: Tensor, labels: Tensor, batches: int) -> Tensor:
-    """How much the images of a batch vary within a digit: features [B, K] -> [B, 1], one number per batch.
-
-    The standard deviation over a batch, mean over the features (Karras et al. 2018, arXiv:1710.10196,
-    section 3), here about the mean of each image's own digit.
-    """
-    spreads = []
-    for part, digits in zip(features.chunk(batches), labels.chunk(batches), strict=True):
-        same_digit = (digits[:, None] == digits).float()  # [b, b]
-        centred = part - same_digit / same_digit.sum(dim=1, keepdim=True) @ part
-        spread = (centred.square().mean(dim=0) + 1e-6).sqrt().mean()
-        spreads.append(spread.expand(len(part), 1))
-    return torch.cat(spreads)
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        inputs = torch.cat([images.flatten(1), self.label_emb(labels)], dim=1)  # [B, 1568]
+        logits: Tensor = self.model(inputs).squeeze(1)
+        return logits
 
 
 class ConvolutionalDiscriminator(nn.Module):
-    """(images [B, 1, 28, 28], labels [B]) -> logits [B], the label as a second input plane.
+    """(images float32 [B, 1, 28, 28], labels int64 [B]) -> logits float32 [B].
 
-    A label that joins only behind the convolutions made the generator collapse to one image per digit.
+    The label's embedding is the second input channel. When the label joined after the convolutions instead,
+    the generator collapsed to one image per digit.
     """
 
     def __init__(self) -> None:
@@ -334,14 +202,15 @@ class ConvolutionalDiscriminator(nn.Module):
             nn.Linear(128, 1),
         )
 
-    def forward(self, images: Tensor, labels: Tensor, batches: int = 1) -> Tensor:
-        planes = torch.cat([images, self.label_emb(labels).view(-1, 1, 28, 28)], dim=1)  # [B, 2, 28, 28]
-        return self.model(planes).squeeze(1)
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        inputs = torch.cat([images, self.label_emb(labels).view(-1, 1, 28, 28)], dim=1)  # [B, 2, 28, 28]
+        logits: Tensor = self.model(inputs).squeeze(1)
+        return logits
 
 
-DISCRIMINATORS: dict[str, Callable[[Recipe], nn.Module]] = {
-    "dense": lambda recipe: Discriminator(recipe.dropout, sees_spread=recipe.spread_until > 0),
-    "convolutional": lambda recipe: ConvolutionalDiscriminator(),
+DISCRIMINATORS: dict[str, Callable[[Settings], nn.Module]] = {
+    "dense": lambda settings: Discriminator(settings.dropout),
+    "convolutional": lambda settings: ConvolutionalDiscriminator(),
 }
 
 
@@ -351,21 +220,26 @@ DISCRIMINATORS: dict[str, Callable[[Recipe], nn.Module]] = {
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Cross entropy of sigmoid(logits), targets 1 for real and 0 for fake (Goodfellow et al. 2014, eq. 1).
 
-    -log sigmoid(x) = softplus(-x) and -log(1 - sigmoid(x)) = softplus(x), which never overflow.
+    The softplus forms never overflow: -log sigmoid(x) = softplus(-x), -log(1 - sigmoid(x)) = softplus(x).
+    Both inputs are float32 [B]; the result is one number, in nats.
     """
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
-    """Cross entropy with target 1 for fake: the non-saturating loss (Goodfellow et al. 2014, section 3)."""
+    """Cross entropy with target 1 for fake: the non-saturating loss (Goodfellow et al. 2014, section 3).
+
+    The input is float32 [B]; the result is one number, in nats.
+    """
     return F.softplus(-fake_logits).mean()
 
 
 def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
-    """Half the mean squared norm of d logit / d image over real and fake, times 2: R1 + R2 at gamma = 1.
+    """R1 + R2 at gamma = 1: the mean of |d logit / d image|^2 over real and fake images together.
 
     R1 = gamma/2 E_real |grad D|^2 and R2 = gamma/2 E_fake |grad D|^2 (Mescheder et al. 2018, eq. 9 and 10).
-    `images` holds as many real as fake, so that the sum of both means is twice the mean over all.
+    `images` [2B, 1, 28, 28] holds as many real images as fake ones, so the sum of both halves is the mean
+    over all of them. `logits` [2B] must have been computed from `images`.
     """
     (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients.flatten(1).square().sum(dim=1).mean()
@@ -373,98 +247,83 @@ def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
 
 # ----------------------------------------------------------------------------------------------- steps
 
+# What a step returns: the losses of the discriminators and of the generator (nats), and the mean probability
+# of "real" that the last discriminator gives to real and to generated images.
+METRICS = ("loss_d", "loss_g", "p_real", "p_fake")
 
-def shifted(images: Tensor, share: float) -> Tensor:
-    """images [B, 1, 28, 28], a random `share` of them moved by -1, 0 or 1 pixels along either axis.
 
-    Real and generated alike, so that the generator does not learn to shift (Karras et al. 2020, "Training
-    Generative Adversarial Networks with Limited Data", section 2.2). What leaves at an edge comes in at the
-    other; 1.4 % of MNIST's training images have ink at an edge.
+class Trainer:
+    """The generator, the discriminators and everything else that a training step reads or changes.
+
+    `steps` is the length of the whole run; the learning rate depends on it.
     """
-    device = images.device
-    moved = torch.rand(len(images), 1, device=device) < share
-    moves = torch.randint(-1, 2, (len(images), 2), device=device) * moved
-    places = (moves[:, :, None] + torch.arange(28, device=device)) % 28  # [B, 2, 28]
-    sources = 28 * places[:, 0, :, None] + places[:, 1, None, :]  # [B, 28, 28]
-    return images.flatten(1).gather(1, sources.flatten(1)).view_as(images)
 
-
-# What a step tells: the losses of both sides (nats), and the mean probability of "real" that the
-# discriminator gives to real and to generated images.
-FIGURES = ("loss_d", "loss_g", "p_real", "p_fake")
-
-
-class Training:
-    """Two players and all that they need to go on from where they stand."""
-
-    def __init__(self, recipe: Recipe, seed: int, device: torch.device, steps: int) -> None:
+    def __init__(self, settings: Settings, seed: int, device: torch.device, steps: int) -> None:
         torch.manual_seed(seed)
-        self.recipe, self.device, self.steps = recipe, device, steps
+        self.settings, self.device, self.steps = settings, device, steps
         self.generator = Generator().to(device)
-        self.discriminators = nn.ModuleList(DISCRIMINATORS[d](recipe) for d in recipe.discriminators).to(
-            device
-        )
+        self.discriminators = nn.ModuleList(
+            DISCRIMINATORS[name](settings) for name in settings.discriminators
+        ).to(device)
         self.generator_optimizer = self.adam(self.generator)
         self.discriminator_optimizer = self.adam(self.discriminators)
         self.average = (
-            AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))
-            if recipe.average_decay
+            AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(settings.average_decay))
+            if settings.average_decay
             else None
         )
         self.step_number = 0  # finished steps
-        first_epochs = min(recipe.restart_after or recipe.epochs, recipe.epochs)
-        self.restart_step = steps * first_epochs // recipe.epochs  # `steps` if there is none
-        self.spread_steps = steps * recipe.spread_until // recipe.epochs
+        first_epochs = min(settings.restart_after or settings.epochs, settings.epochs)
+        self.restart_step = steps * first_epochs // settings.epochs  # `steps` if there is no restart
 
     def adam(self, network: nn.Module) -> torch.optim.Adam:
-        recipe = self.recipe
+        settings = self.settings
         return torch.optim.Adam(
             network.parameters(),
-            recipe.learning_rate,
-            (recipe.beta1, recipe.beta2),
+            settings.learning_rate,
+            (settings.beta1, settings.beta2),
             fused=self.device.type != "mps",
         )
 
     def learning_rate(self) -> float:
-        """The rate of the step to come: a cosine from `learning_rate` to its `final_rate_share`.
+        """The learning rate of the next step: a cosine from `learning_rate` to its `final_rate_share`.
 
-        It may start again once (Loshchilov and Hutter 2017, eq. 5).
+        It starts again at `restart_step` (Loshchilov and Hutter 2017, eq. 5).
         """
         first, last = 0, self.restart_step
         if self.restart_step <= self.step_number < self.steps:
             first, last = self.restart_step, self.steps
         fall = (1 + math.cos(math.pi * (self.step_number - first) / (last - first))) / 2
-        share = self.recipe.final_rate_share
-        return self.recipe.learning_rate * (share + (1 - share) * fall)
+        share = self.settings.final_rate_share
+        return self.settings.learning_rate * (share + (1 - share) * fall)
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16 and has_bfloat16(self.device)
+            self.device.type, torch.bfloat16, enabled=self.settings.bfloat16 and has_bfloat16(self.device)
         )
 
     def step(self, real_images: Tensor, labels: Tensor) -> Tensor:
-        """Both players move once, on one batch of generated images. Returns the figures named in FIGURES."""
+        """Train on one batch: images float32 [B, 1, 28, 28], labels int64 [B] -> METRICS, float32 [4]."""
+        # Set the learning rate.
         for optimizer in (self.discriminator_optimizer, self.generator_optimizer):
             for group in optimizer.param_groups:
                 group["lr"] = self.learning_rate()
-
-        for discriminator in self.discriminators:
-            if isinstance(discriminator, Discriminator) and self.step_number >= self.spread_steps:
-                discriminator.sees_spread = False
 
         # Generate one image for each real one, with the same labels.
         z = torch.randn(len(labels), 100, device=self.device)
         with self.precision():
             fake_images = self.generator(z, labels).float()
-        if self.recipe.shifted_share and self.step_number >= self.restart_step:
-            real_images, fake_images = (
-                shifted(images, self.recipe.shifted_share) for images in (real_images, fake_images)
-            )
 
+        # Update the discriminators.
         loss_d, real_logits, fake_logits = self.discriminator_step(real_images, fake_images.detach(), labels)
+
+        # Update the generator.
         loss_g = self.generator_step(fake_images, labels)
+
+        # Update the averaged weights.
         if self.average is not None:
             self.average.update_parameters(self.generator)
+
         self.step_number += 1
         p_real, p_fake = torch.sigmoid(real_logits).mean(), torch.sigmoid(fake_logits).mean()
         return torch.stack([loss_d, loss_g, p_real, p_fake]).detach()
@@ -472,48 +331,55 @@ class Training:
     def discriminator_step(
         self, real_images: Tensor, fake_images: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Update the discriminators: real up, fake down. Returns the loss and the last one's logits."""
-        penalised = self.recipe.penalty > 0 and self.step_number % self.recipe.penalty_every == 0
+        """Raise the logits of real images and lower those of fake images, both [B, 1, 28, 28].
+
+        Returns the loss without the penalty, and the last discriminator's logits for real and fake, each [B].
+        """
+        penalised = self.settings.penalty > 0 and self.step_number % self.settings.penalty_every == 0
         images = torch.cat([real_images, fake_images]).requires_grad_(penalised)  # [2B, 1, 28, 28]
-        adversarial = penalty = torch.zeros((), device=self.device)
+        loss = penalty = torch.zeros((), device=self.device)
         with self.precision():
             for discriminator in self.discriminators:
-                logits = discriminator(images, labels.repeat(2), batches=2).float()
+                logits = discriminator(images, labels.repeat(2)).float()
                 real_logits, fake_logits = logits.chunk(2)
-                adversarial = adversarial + discriminator_loss(real_logits, fake_logits)
+                loss = loss + discriminator_loss(real_logits, fake_logits)
                 if penalised:
-                    penalty = penalty + self.recipe.penalty * gradient_penalty(logits, images)
+                    penalty = penalty + self.settings.penalty * gradient_penalty(logits, images)
         self.discriminator_optimizer.zero_grad()
-        (adversarial + self.recipe.penalty_every * penalty).backward()
+        (loss + self.settings.penalty_every * penalty).backward()
         self.discriminator_optimizer.step()
-        return adversarial, real_logits, fake_logits
+        return loss, real_logits, fake_logits
 
     def generator_step(self, fake_images: Tensor, labels: Tensor) -> Tensor:
-        """Update the generator: fake up."""
-        adversarial = torch.zeros((), device=self.device)
+        """Raise the logits of fake images [B, 1, 28, 28], through which the generator gets its gradients.
+
+        Returns the loss.
+        """
+        loss = torch.zeros((), device=self.device)
         self.discriminators.requires_grad_(False)
         with self.precision():
             for discriminator in self.discriminators:
-                logits = discriminator(fake_images, labels).float()
-                adversarial = adversarial + generator_loss(logits)
+                loss = loss + generator_loss(discriminator(fake_images, labels).float())
         self.generator_optimizer.zero_grad()
-        adversarial.backward()
+        loss.backward()
         self.generator_optimizer.step()
         self.discriminators.requires_grad_(True)
-        return adversarial
+        return loss
 
-    def drawing_generator(self) -> Generator:
-        """The generator as it would ship now, in evaluation mode: the average if there is one, else the last.
+    def eval_generator(self) -> Generator:
+        """A copy of the generator in evaluation mode, as it would be saved now.
 
-        An average has no batch-norm statistics of its own: they are measured afresh, on 20,480 z.
+        It has the averaged weights if the settings ask for them, else the last weights. Averaged weights need
+        batch norm statistics of their own, which are measured here on 20,480 z.
         """
         if self.average is None:
             return copy.deepcopy(self.generator).eval()
-        averaged: Generator = copy.deepcopy(self.average.module)
+        averaged = copy.deepcopy(self.average.module)
+        assert isinstance(averaged, Generator)
         for module in averaged.modules():
             if isinstance(module, nn.BatchNorm1d):
                 module.reset_running_stats()
-                module.momentum = None  # a plain mean over all batches
+                module.momentum = None  # the plain mean over all batches
         averaged.train()
         with unchanged_randomness(self.device), torch.no_grad():
             torch.manual_seed(0)
@@ -523,7 +389,7 @@ class Training:
         return averaged.eval()
 
     def state(self) -> dict[str, Any]:
-        """All that later steps depend on, as tensors and plain values."""
+        """Everything that later steps depend on, as tensors and plain values."""
         return {
             "step_number": self.step_number,
             "generator": self.generator.state_dict(),
@@ -536,7 +402,7 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Stand where `state()` was taken."""
+        """Continue from what `state()` returned. Raises an exception if `state` does not fit the networks."""
         self.step_number = state["step_number"]
         self.generator.load_state_dict(state["generator"])
         self.discriminators.load_state_dict(state["discriminators"])
@@ -553,74 +419,101 @@ class Training:
 
 
 def train(
-    training: Training,
+    trainer: Trainer,
     pixels: Tensor,
     labels: Tensor,
     history: list[dict[str, float]],
     finish_epoch: Callable[[Generator], None],
 ) -> None:
-    """Train from the end of `history` to the recipe's last epoch, adding one row of figures per epoch.
+    """Train from the end of `history` to the last epoch, and append one row of metrics per epoch to it.
 
-    pixels uint8 [N, 28, 28], labels int64 [N], both on the training's device. `finish_epoch` is called
-    after every epoch, with the generator as it would ship. Raises TrainingError at a loss that is not finite.
+    pixels uint8 [N, 28, 28] and labels int64 [N] are on the trainer's device. After every epoch,
+    `finish_epoch` is called with the generator as it would be saved. Raises TrainingError if a loss is not
+    finite.
     """
-    recipe, device = training.recipe, training.device
-    steps = len(pixels) // recipe.batch_size  # per epoch; the few images left over differ from epoch to epoch
+    settings, device = trainer.settings, trainer.device
+    batch_size = settings.batch_size
+    steps = len(pixels) // batch_size  # per epoch; each epoch leaves out other images than the last
     real_spread = spread_within_digits(pixels, labels)
-    finished, total = len(history) * steps * recipe.batch_size, recipe.epochs * steps * recipe.batch_size
+    finished, total = len(history) * steps * batch_size, settings.epochs * steps * batch_size
     with tqdm(total=total, initial=finished, unit=" images", unit_scale=True, mininterval=0.5) as bar:
-        for epoch in range(len(history) + 1, recipe.epochs + 1):
-            started, figures, unread = time.perf_counter(), [], []
+        for epoch in range(len(history) + 1, settings.epochs + 1):
+            started, metrics, unread = time.perf_counter(), [], []
+
+            # Train on every batch, in a new random order.
             order = torch.randperm(len(pixels)).to(device)
-            for batch in order[: steps * recipe.batch_size].view(steps, -1):
-                unread.append(training.step(images_from_pixels(pixels[batch]), labels[batch]))
-                bar.update(recipe.batch_size)
-                # Read the figures now and then: to read them at every step would make a GPU wait.
-                if len(unread) == 50 or training.step_number % steps == 0:
-                    figures += finite_figures(unread, training.step_number)
+            for batch in order[: steps * batch_size].view(steps, -1):
+                unread.append(trainer.step(images_from_pixels(pixels[batch]), labels[batch]))
+                bar.update(batch_size)
+
+                # Read the metrics every 50 steps: reading them at every step would make a GPU wait.
+                if len(unread) == 50 or trainer.step_number % steps == 0:
+                    metrics += finite_metrics(unread, trainer.step_number)
                     unread.clear()
-                    loss_d, loss_g, *_ = figures[-1]
-                    bar.set_postfix_str(f"epoch {epoch}/{recipe.epochs}, loss D {loss_d:.3f}, G {loss_g:.3f}")
-            generator = training.drawing_generator()
+                    loss_d, loss_g, *_ = metrics[-1]
+                    bar.set_postfix_str(
+                        f"epoch {epoch}/{settings.epochs}, loss D {loss_d:.3f}, G {loss_g:.3f}"
+                    )
+
+            # Measure the generator.
+            generator = trainer.eval_generator()
             spread = spread_within_digits(*grid(generator, seeds=range(50)))
+
+            # Record the epoch.
             seconds = time.perf_counter() - started
-            means = np.mean(figures, axis=0).round(5).tolist()
+            means = np.mean(metrics, axis=0).round(5).tolist()
             history.append(
                 {
                     "epoch": epoch,
-                    "steps": training.step_number,
-                    **dict(zip(FIGURES, means, strict=True)),
-                    "spread": round(spread / real_spread, 4),  # within a digit, over real; near 0: collapse
+                    "steps": trainer.step_number,
+                    **dict(zip(METRICS, means, strict=True)),
+                    "spread": round(spread / real_spread, 4),  # 1 = as varied as real digits, 0 = collapse
                     "seconds": round(seconds, 2),
-                    "images_per_second": round(steps * recipe.batch_size / seconds),
+                    "images_per_second": round(steps * batch_size / seconds),
                 }
             )
             finish_epoch(generator)
 
 
-def finite_figures(unread: list[Tensor], last_step: int) -> list[list[float]]:
-    """The figures of the steps up to `last_step` as numbers. Raises TrainingError at a nan or inf."""
-    figures: list[list[float]] = torch.stack(unread).tolist()
-    for step, (loss_d, loss_g, *_) in enumerate(figures, start=last_step - len(figures) + 1):
+def finite_metrics(unread: list[Tensor], last_step: int) -> list[list[float]]:
+    """The METRICS of the steps up to `last_step`. Raises TrainingError if a loss is not finite."""
+    metrics: list[list[float]] = torch.stack(unread).tolist()
+    for step, (loss_d, loss_g, *_) in enumerate(metrics, start=last_step - len(metrics) + 1):
         if not (math.isfinite(loss_d) and math.isfinite(loss_g)):
             raise TrainingError(
                 f"The losses of step {step} are not finite (D {loss_d}, G {loss_g}): try half the "
                 "--learning-rate, or another --seed."
             )
-    return figures
+    return metrics
+
+
+# ---------------------------------------------------------------------------------------------- images
+
+
+def images_from_pixels(pixels: Tensor) -> Tensor:
+    """uint8 [B, 28, 28] in 0 to 255 -> float32 [B, 1, 28, 28] in [-1, 1]."""
+    return pixels.unsqueeze(1).float() / 127.5 - 1
+
+
+def pixels_from_images(images: Tensor) -> Tensor:
+    """float [B, 1, 28, 28] in [-1, 1] -> uint8 [B, 28, 28] in 0 to 255, rounded to the nearest grey level."""
+    return ((images.squeeze(1) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def spread_within_digits(pixels: Tensor, labels: Tensor) -> float:
-    """Standard deviation of a pixel among images of one digit, in grey levels, over all pixels and digits."""
+    """Standard deviation of a pixel among images of one digit, in grey levels, over all pixels and digits.
+
+    pixels uint8 [N, 28, 28], labels int64 [N].
+    """
     variances = [pixels[labels == digit].float().var(dim=0).mean() for digit in labels.unique()]
     return float(torch.stack(variances).mean().sqrt())
 
 
 @torch.no_grad()
 def grid(generator: Generator, seeds: range) -> tuple[Tensor, Tensor]:
-    """Every digit with every seed: pixels uint8 [10 S, 28, 28], digit by digit, and labels [10 S].
+    """Every digit with each of S seeds, digit by digit: pixels uint8 [10 S, 28, 28], labels int64 [10 S].
 
-    A seed gives the z that the drawing package gives it, so that a sheet here shows what the page will draw.
+    A seed gives the same z as in the drawing package, so the sheets show what the page will draw.
     """
     device = next(generator.parameters()).device
     latents = np.stack([np.random.RandomState(seed).standard_normal(100) for seed in seeds])
@@ -631,16 +524,135 @@ def grid(generator: Generator, seeds: range) -> tuple[Tensor, Tensor]:
 
 @contextlib.contextmanager
 def unchanged_randomness(device: torch.device) -> Iterator[None]:
-    """Random numbers drawn inside leave the run's own stream where it was."""
+    """Restore the state of PyTorch's random numbers at the end of the block."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
 
 
-# ----------------------------------------------------------------------------------------------- files
+# --------------------------------------------------------------------------------------- MNIST's files
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+DATA_SHA256 = {  # of the decompressed bytes
+    TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    # The test files are not trained on. They are downloaded too, for the evaluation.
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+def load_mnist(data_dir: Path) -> tuple[Tensor, Tensor]:
+    """MNIST's training set: pixels uint8 [60000, 28, 28] and labels int64 [60000].
+
+    Downloads MNIST into `data_dir` if a training file is missing. Raises TrainingError if a file is not
+    MNIST's or cannot be downloaded.
+    """
+    if any(find_idx(data_dir, name) is None for name in (TRAIN_IMAGES, TRAIN_LABELS)):
+        download_mnist(data_dir)
+    pixels, labels = (array_from_idx(checked_bytes(data_dir, name)) for name in (TRAIN_IMAGES, TRAIN_LABELS))
+    return torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64))
+
+
+def download_mnist(data_dir: Path) -> None:
+    """Download those of MNIST's four files that `data_dir` lacks.
+
+    Raises TrainingError if a file cannot be downloaded, or if `data_dir` is not a folder.
+    """
+    if data_dir.exists() and not data_dir.is_dir():
+        raise TrainingError(f"{data_dir} is not a folder: give --data-dir a folder for MNIST's files.")
+    for name in DATA_SHA256:
+        if find_idx(data_dir, name) is None:
+            download(name, data_dir / f"{name}.gz")
+
+
+def find_idx(data_dir: Path, name: str) -> Path | None:
+    """The path of the MNIST file `name` in `data_dir`, or None if it is not there.
+
+    It may be gzipped, be spelled `train-images.idx3-ubyte`, lie in a folder of its own name (as in Kaggle's
+    archive), or lie in MNIST/raw (as with torchvision).
+    """
+    spellings = [name + suffix for suffix in ("", ".gz")]
+    spellings += [spelling.replace("-idx", ".idx") for spelling in spellings]
+    for folder in (data_dir, data_dir / "MNIST" / "raw", data_dir / "raw"):
+        for spelling in spellings:
+            path = folder / spelling
+            for candidate in (path, *(path / inner for inner in spellings)):
+                if candidate.is_file():
+                    return candidate
+    return None
+
+
+def checked_bytes(data_dir: Path, name: str) -> bytes:
+    """The decompressed bytes of one of MNIST's files. Raises TrainingError if they are not MNIST's."""
+    path = find_idx(data_dir, name)
+    if path is None:
+        raise TrainingError(f"{data_dir} has no {name}: run again to download it.")
+    content = decompressed(path.read_bytes())
+    if not matches_digest(content, name):
+        raise TrainingError(
+            f"{path} is not MNIST's {name} (its SHA-256 differs): delete it to download it again."
+        )
+    return content
+
+
+def matches_digest(content: bytes, name: str) -> bool:
+    return hashlib.sha256(content).hexdigest() == DATA_SHA256[name]
+
+
+def download(name: str, path: Path) -> None:
+    """Download one file to `path`, gzipped, from the first mirror that has it complete.
+
+    Raises TrainingError if no mirror has it.
+    """
+    failures = []
+    for mirror in MIRRORS:
+        url = f"{mirror}{name}.gz"
+        try:
+            with urllib.request.urlopen(url, timeout=30) as response:
+                size = int(response.headers.get("Content-Length", 0)) or None
+                received = io.BytesIO()
+                with tqdm(total=size, desc=f"{name}.gz", unit="B", unit_scale=True) as bar:
+                    while chunk := response.read(1 << 16):
+                        received.write(chunk)
+                        bar.update(len(chunk))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failures.append(f"{url}: {error}")
+            continue
+        if matches_digest(decompressed(received.getvalue()), name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, received.getvalue())
+            return
+        failures.append(f"{url}: not the file that MNIST published")
+    raise TrainingError(
+        f"{name} could not be downloaded ({'; '.join(failures)}): put MNIST's four files into a folder "
+        "and name it with --data-dir."
+    )
+
+
+def decompressed(content: bytes) -> bytes:
+    """Gzipped bytes unpacked; other bytes as they are; no bytes from a broken gzip file."""
+    try:
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def array_from_idx(content: bytes) -> np.ndarray:
+    """An IDX file of unsigned bytes -> uint8 array. Format: 0, 0, 8, number of axes, their lengths, data."""
+    axes = content[3]
+    shape = struct.unpack(f">{axes}I", content[4 : 4 + 4 * axes])
+    return np.frombuffer(bytearray(content[4 + 4 * axes :]), np.uint8).reshape(shape)
+
+
+# ---------------------------------------------------------------------------------------- output files
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either complete or not there."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(content)
@@ -656,7 +668,7 @@ def bytes_from_state(state: dict[str, Any]) -> bytes:
 
 
 def half_precision(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Floating tensors as float16, counters as they are. Raises TrainingError where float16 overflows."""
+    """Floating-point tensors as float16, counters unchanged. Raises TrainingError if float16 overflows."""
     halves = {
         name: value.cpu().half() if value.is_floating_point() else value.cpu()
         for name, value in state.items()
@@ -664,25 +676,31 @@ def half_precision(state: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, value in halves.items():
         if not value.isfinite().all():
             raise TrainingError(
-                f"{name} overflows half precision, so nothing was written: try another --seed."
+                f"{name} overflows half precision, so no weights were written: try another --seed."
             )
     return halves
 
 
 def write_generator(path: Path, generator: Generator, provenance: dict[str, Any]) -> None:
-    """Write `generator.pth`, a plain state_dict in half precision, and beside it where it comes from."""
+    """Write the generator's state_dict to `path`, in half precision.
+
+    Its provenance goes to a JSON file beside it. Raises TrainingError if a weight overflows half precision.
+    """
     weights = bytes_from_state(half_precision(generator.state_dict()))
     provenance = {
         **provenance,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "weights_bytes": len(weights),
     }
-    write_whole(path, weights)
-    write_whole(path.with_suffix(".json"), json.dumps(provenance, indent=2).encode() + b"\n")
+    write_atomically(path, weights)
+    write_atomically(path.with_suffix(".json"), json.dumps(provenance, indent=2).encode() + b"\n")
 
 
 def write_sheet(path: Path, generator: Generator, pixels: Tensor, labels: Tensor) -> None:
-    """A row per digit: seeds 0...9 generated, and the first five real ones beside."""
+    """Write a picture with one row per digit: ten generated digits (seeds 0 to 9) beside five real ones.
+
+    pixels uint8 [N, 28, 28] and labels int64 [N] are the real digits.
+    """
     cell, scale, margin = 30, 2, 14
     fake_pixels, _ = grid(generator, range(10))
     canvas = np.full((margin + 10 * cell, 16 * cell), 255, np.uint8)
@@ -700,15 +718,15 @@ def write_sheet(path: Path, generator: Generator, pixels: Tensor, labels: Tensor
     draw.text((11 * cell * scale, 6), "real", fill=0, font_size=16)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
-    write_whole(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
 
 
 def write_loss_plot(path: Path, history: list[dict[str, float]]) -> None:
-    """Both losses over the epochs, if matplotlib is there."""
+    """Plot both losses over the epochs, if matplotlib is installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print("No plot of the losses: pip install matplotlib to have one.")
+        print("The losses were not plotted: pip install matplotlib to get the plot.")
         return
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
@@ -718,67 +736,77 @@ def write_loss_plot(path: Path, history: list[dict[str, float]]) -> None:
     axes.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    write_whole(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
 
 
 # ---------------------------------------------------------------------------------------- command line
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = parsed(arguments)
+    """Run the command line. Exits with code 2 after an error and 130 after Ctrl-C."""
+    options = parse_arguments(arguments)
     try:
-        run(options)
+        with errors_in_one_sentence(saved_epochs=lambda: 0):
+            run(options)
     except TrainingError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
-        print(
-            f"{error}. When that is mended, --resume goes on from the last finished epoch.", file=sys.stderr
-        )
-        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nStopped. Finished downloads and finished epochs are kept.", file=sys.stderr)
+        sys.exit(130)
 
 
 def run(options: argparse.Namespace) -> None:
-    """From settings to generator.pth."""
+    """Train as the options say, and write generator.pth. Raises TrainingError if that cannot be done."""
     if options.download:
         download_mnist(options.data_dir)
         print(f"MNIST is in {options.data_dir}.")
         return
+
+    # Read the settings, from the checkpoint if the run resumes.
     folder = options.out / "training"
     checkpoint_path = folder / "checkpoint.pth"
     checkpoint = read_checkpoint(checkpoint_path, options.resume)
-    settings = settings_from_options(options, checkpoint)
-    recipe = Recipe(**settings["recipe"])
-    device = chosen_device(options.device)
+    if options.resume and checkpoint is None:
+        print(f"There is no checkpoint at {checkpoint_path}: training starts from the beginning.", flush=True)
+    config = config_from_options(options, checkpoint)
+    settings = Settings(**config["recipe"])
+    device = choose_device(options.device)
 
+    # Read MNIST.
     pixels, labels = load_mnist(options.data_dir)
-    count = len(pixels) - settings["held_out"]
+    count = len(pixels) - config["held_out"]
     pixels, labels = pixels[:count].to(device), labels[:count].to(device)
-    if recipe.batch_size > count:
+    if settings.batch_size > count:
         raise TrainingError(
-            f"A batch of {recipe.batch_size} is more than the {count} images: lower --batch-size."
+            f"A batch of {settings.batch_size} is more than the {count} images: lower --batch-size."
         )
 
+    # Make the networks, or restore them.
     folder.mkdir(parents=True, exist_ok=True)
-    training = Training(recipe, settings["seed"], device, recipe.epochs * (count // recipe.batch_size))
+    trainer = Trainer(settings, config["seed"], device, settings.epochs * (count // settings.batch_size))
     history: list[dict[str, float]] = []
     if checkpoint is not None:
-        training.restore(checkpoint["training"])
+        restore(trainer, checkpoint, checkpoint_path)
         history = checkpoint["history"]
+    saved_epochs = len(history)  # in a checkpoint of this run
 
     def finish_epoch(generator: Generator) -> None:
+        nonlocal saved_epochs
         epoch = len(history)
-        if epoch in (1, 2, 5) or epoch % 10 == 0 or epoch == recipe.epochs:
+        if epoch in (1, 2, 5) or epoch % 10 == 0 or epoch == settings.epochs:
             write_sheet(folder / f"epoch-{epoch:03}.png", generator, pixels, labels)
-        write_whole(folder / "losses.jsonl", "".join(json.dumps(row) + "\n" for row in history).encode())
-        state = {"settings": settings, "history": history, "training": training.state()}
-        write_whole(checkpoint_path, bytes_from_state(state))
+        rows = "".join(json.dumps(row) + "\n" for row in history)
+        write_atomically(folder / "losses.jsonl", rows.encode())
+        state = {"settings": config, "history": history, "training": trainer.state()}
+        write_atomically(checkpoint_path, bytes_from_state(state))
+        saved_epochs = epoch
 
     def provenance() -> dict[str, Any]:
         return {
-            **settings,
+            **config,
             "epochs": len(history),
-            "steps": training.step_number,
+            "steps": trainer.step_number,
             "images": count,
             "seconds": round(sum(row["seconds"] for row in history)),
             "device": device_name(device),
@@ -791,54 +819,134 @@ def run(options: argparse.Namespace) -> None:
             },
         }
 
+    done = f", {saved_epochs} of them finished" if saved_epochs else ""
     print(
-        f"Training on {device_name(device)}: {count} images, {recipe.epochs} epochs, seed {settings['seed']}"
+        f"Training on {device_name(device)}: {count} images, {settings.epochs} epochs{done}, "
+        f"seed {config['seed']}"
     )
+    with errors_in_one_sentence(lambda: saved_epochs):
+        # Train, and write the weights.
+        try:
+            train(trainer, pixels, labels, history, finish_epoch)
+            write_generator(options.out / "generator.pth", trainer.eval_generator(), provenance())
+        except KeyboardInterrupt:
+            write_generator(folder / "generator.pth", trainer.eval_generator(), provenance())
+            resume = f" Add --resume to continue after epoch {saved_epochs}." if saved_epochs else ""
+            print(
+                f"\nStopped after {saved_epochs} finished epochs: the generator as it is now is in "
+                f"{folder / 'generator.pth'}.{resume}",
+                file=sys.stderr,
+            )
+            sys.exit(130)
+        print(f"Wrote {options.out / 'generator.pth'}. Draw with it: streamlit run app.py", flush=True)
+
+        # Plot the losses.
+        try:
+            write_loss_plot(folder / "losses.png", history)
+        except KeyboardInterrupt:
+            print(
+                "\nStopped: training is finished, and only the plot of the losses is missing.",
+                file=sys.stderr,
+            )
+            sys.exit(130)
+
+
+@contextlib.contextmanager
+def errors_in_one_sentence(saved_epochs: Callable[[], int]) -> Iterator[None]:
+    """Raises TrainingError in place of an error of the disk or a lack of memory.
+
+    `saved_epochs()` is the number of epochs that --resume would continue after; 0 if there are none.
+    """
     try:
-        train(training, pixels, labels, history, finish_epoch)
-    except KeyboardInterrupt:
-        write_generator(folder / "generator.pth", training.drawing_generator(), provenance())
-        print(
-            f"\nStopped after {len(history)} finished epochs. The generator as it is now is in "
-            f"{folder / 'generator.pth'}; to go on from the last finished epoch, add --resume.",
-            file=sys.stderr,
-        )
-        sys.exit(130)
-    write_loss_plot(folder / "losses.png", history)
-    write_generator(options.out / "generator.pth", training.drawing_generator(), provenance())
-    print(f"Wrote {options.out / 'generator.pth'}. Draw with it: streamlit run app.py")
+        yield
+    except (OSError, MemoryError, RuntimeError) as error:
+        resume = f"add --resume to continue after epoch {saved_epochs()}" if saved_epochs() else ""
+        if isinstance(error, OSError):
+            raise TrainingError(f"{error}: correct this, then {resume or 'start again'}.") from error
+        if not is_out_of_memory(error):
+            raise
+        advice = f"free some memory and {resume}, or start from the beginning" if resume else "start again"
+        raise TrainingError(f"There is not enough memory: {advice} with a smaller --batch-size.") from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that the memory of the processor or of the GPU is used up."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    phrases = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in phrases)
 
 
 def read_checkpoint(path: Path, resume: bool) -> dict[str, Any] | None:
-    """The checkpoint to go on from, or None to start afresh. Raises TrainingError rather than lose a run."""
+    """The checkpoint to continue from, or None to start from the beginning.
+
+    Raises TrainingError if `path` is not a checkpoint, comes from another version of this file, or holds an
+    unfinished run that would be overwritten.
+    """
     if not path.exists():
         return None
+    start_again = "delete it to start from the beginning"
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise TrainingError(f"{path} cannot be read ({type(error).__name__}): {start_again}.") from error
+    if not is_checkpoint(checkpoint):
         raise TrainingError(
-            f"{path} cannot be read ({type(error).__name__}): delete it to start afresh."
+            f"{path} is not a checkpoint of this file (it holds a {type(checkpoint).__name__}): move it away, or "
+            f"{start_again}."
+        )
+    recipe, done = checkpoint["settings"]["recipe"], len(checkpoint["history"])
+    unfinished = done < recipe.get("epochs", math.inf)
+    differing = sorted(recipe.keys() ^ {field.name for field in dataclasses.fields(Settings)})
+    if differing and (resume or unfinished):
+        raise TrainingError(
+            f"{path} is from another version of this file, whose settings differ in "
+            f"{', '.join(differing)}: continue with that version, or {start_again}."
+        )
+    if unfinished and not resume:
+        raise TrainingError(
+            f"{path} holds {done} of {recipe['epochs']} epochs of an unfinished run: add --resume to "
+            f"continue, or {start_again}."
+        )
+    return checkpoint if resume else None
+
+
+def is_checkpoint(value: object) -> bool:
+    """Whether `value` is built like what `finish_epoch` saves."""
+    if not (isinstance(value, dict) and value.keys() == {"settings", "history", "training"}):
+        return False
+    config, history, state = value["settings"], value["history"], value["training"]
+    return (
+        isinstance(config, dict)
+        and config.keys() == {"recipe_name", "seed", "held_out", "recipe"}
+        and isinstance(config["recipe"], dict)
+        and isinstance(history, list)
+        and isinstance(state, dict)
+    )
+
+
+def restore(trainer: Trainer, checkpoint: dict[str, Any], path: Path) -> None:
+    """Restore the trainer. Raises TrainingError if the checkpoint does not fit its networks."""
+    try:
+        trainer.restore(checkpoint["training"])
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"{path} does not fit the networks of this file ({type(error).__name__}): continue with the "
+            "version that wrote it, or delete it to start from the beginning."
         ) from error
-    recipe = checkpoint["settings"]["recipe"]
-    strange = sorted(recipe.keys() ^ {field.name for field in dataclasses.fields(Recipe)})
-    if resume and strange:
-        raise TrainingError(
-            f"{path} is of a run by another version of this file, whose recipes differ in "
-            f"{', '.join(strange)}: go on with that version, or delete it to start afresh."
-        )
-    done, epochs = len(checkpoint["history"]), recipe["epochs"]
-    if resume:
-        return checkpoint
-    if done < epochs:
-        raise TrainingError(
-            f"{path} holds {done} of {epochs} epochs of an unfinished run: add --resume to go on, or delete "
-            "it to start afresh."
-        )
-    return None
 
 
-def settings_from_options(options: argparse.Namespace, checkpoint: dict[str, Any] | None) -> dict[str, Any]:
-    """What decides the result: recipe, seed, images held out. Nothing may contradict a checkpoint's."""
+def config_from_options(options: argparse.Namespace, checkpoint: dict[str, Any] | None) -> dict[str, Any]:
+    """What decides the result: the recipe's name, its settings, the seed and the number of images held out.
+
+    Raises TrainingError if an option contradicts the checkpoint, or if a setting is out of range.
+    """
     asked = {"recipe_name": options.recipe, "seed": options.seed, "held_out": options.held_out}
     asked = {name: value for name, value in asked.items() if value is not None}
     changes = dict(options.set)
@@ -847,63 +955,80 @@ def settings_from_options(options: argparse.Namespace, checkpoint: dict[str, Any
             changes[name] = getattr(options, name)
 
     if checkpoint is None:
-        settings = {"recipe_name": DEFAULT_RECIPE, "seed": 0, "held_out": 0, **asked}
-        recipe = dataclasses.replace(RECIPES[settings["recipe_name"]], **changes)
-        check(recipe)
-        return {**settings, "recipe": dataclasses.asdict(recipe)}
-    settings = checkpoint["settings"]
+        config: dict[str, Any] = {"recipe_name": DEFAULT_RECIPE, "seed": 0, "held_out": 0, **asked}
+        settings = dataclasses.replace(RECIPES[config["recipe_name"]], **changes)
+        check_settings(settings)
+        return {**config, "recipe": dataclasses.asdict(settings)}
+
+    config = checkpoint["settings"]
     for name, value in {**asked, **changes}.items():
-        before = settings["recipe"].get(name, settings.get(name))
+        before = config["recipe"].get(name, config.get(name))
         if before != value:
             raise TrainingError(
-                f"The run to resume has {name} {before}, not {value}: leave that out to go on with it, or "
-                "delete its checkpoint to start afresh."
+                f"The run to resume has {name} {before}, not {value}: leave out that option to continue it, "
+                "or delete its checkpoint to start from the beginning."
             )
-    return settings
+    return config
 
 
-def check(recipe: Recipe) -> None:
-    """Raises TrainingError at the first setting that cannot be trained with."""
-    share, positive = (0.0, 1.0), (0.0, math.inf)
+def check_settings(settings: Settings) -> None:
+    """Raises TrainingError if a setting is out of range."""
     ranges = {
         "epochs": (1, math.inf),
         "batch_size": (2, math.inf),  # one image alone has no batch statistics
         "learning_rate": (1e-9, 1.0),
-        "final_rate_share": share,
+        "final_rate_share": (0.0, 1.0),
+        "restart_after": (0, math.inf),
         "beta1": (0.0, 0.99999),
         "beta2": (0.0, 0.99999),
-        "restart_after": (0, math.inf),
-        "spread_until": (0, math.inf),
-        "dropout": share,
-        "penalty": positive,
+        "dropout": (0.0, 1.0),
+        "penalty": (0.0, math.inf),
         "penalty_every": (1, math.inf),
-        "shifted_share": share,
-        "average_decay": share,
+        "average_decay": (0.0, 1.0),
     }
     for name, (low, high) in ranges.items():
-        value = getattr(recipe, name)
+        value = getattr(settings, name)
         if not low <= value <= high:
-            raise TrainingError(f"{name} is {value}: choose it between {low} and {high}.")
-    for name in recipe.discriminators:
+            expected = f"at least {low}" if high == math.inf else f"a value from {low} to {high}"
+            raise TrainingError(f"{name} is {value}: choose {expected}.")
+    for name in settings.discriminators:
         if name not in DISCRIMINATORS:
-            raise TrainingError(f"There is no discriminator {name}: choose from {', '.join(DISCRIMINATORS)}.")
+            raise TrainingError(
+                f"There is no discriminator {name!r}: choose from {', '.join(DISCRIMINATORS)}."
+            )
 
 
-def chosen_device(name: str | None) -> torch.device:
-    """The device asked for, else CUDA, else Apple's, else the CPU."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    kind = name.split(":")[0] if name else next(kind for kind, there in available.items() if there)
-    if not available.get(kind):
-        there = ", ".join(kind for kind, is_there in available.items() if is_there)
-        raise TrainingError(f"There is no device {name} here: choose --device from {there}.")
-    return torch.device(name or kind)
+def choose_device(name: str | None) -> torch.device:
+    """The device called `name`, or else the first of CUDA, Apple's GPU and the CPU that is available.
+
+    Raises TrainingError if there is no such device.
+    """
+    counts = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    if name is None:
+        return torch.device(next(kind for kind, count in counts.items() if count))
+    try:
+        device = torch.device(name)
+        available = (device.index or 0) < counts.get(device.type, 0)
+    except RuntimeError:  # not the name of a device
+        available = False
+    if not available:
+        names = [f"cuda:{index}" for index in range(counts["cuda"])]
+        names += [kind for kind in ("mps", "cpu") if counts[kind]]
+        raise TrainingError(f"There is no device {name!r} here: choose --device from {', '.join(names)}.")
+    return device
 
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the processor multiplies in bfloat16 itself; emulation would be slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities: dict[str, Any] = {}
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+        capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
@@ -911,74 +1036,91 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def parsed(arguments: list[str] | None) -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a conditional GAN on MNIST and write generator.pth.")
     add = parser.add_argument
-    add("--recipe", choices=RECIPES, help=f"how to learn (default: {DEFAULT_RECIPE})")
+    add("--recipe", choices=RECIPES, help=f"named set of settings (default: {DEFAULT_RECIPE})")
     add(
         "--data-dir",
         type=Path,
         default=Path("mnist"),
-        help="MNIST's files; downloaded into it if missing (default: mnist)",
+        help="folder with MNIST's files, downloaded if they are missing (default: mnist)",
     )
-    add("--download", action="store_true", help="only fetch MNIST's four files, as far as they are missing")
+    add("--download", action="store_true", help="download MNIST's four files if they are missing, then exit")
     add(
         "--out",
         type=Path,
         default=Path(),
-        help="folder for generator.pth, and training/ with all else (default: .)",
+        help="folder for generator.pth, and for training/ with everything else (default: .)",
     )
-    add("--epochs", type=int, help="passes over the images, instead of the recipe's")
-    add("--batch-size", type=int, help="images per step, instead of the recipe's")
-    add("--learning-rate", type=float, help="Adam's step size, instead of the recipe's")
+    add("--epochs", type=whole_number, help="passes over the training images (default: the recipe's)")
+    add("--batch-size", type=whole_number, help="real images per step (default: the recipe's)")
+    add("--learning-rate", type=decimal_number, help="Adam's learning rate (default: the recipe's)")
     add(
         "--set",
-        type=recipe_setting,
+        type=named_setting,
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="any other setting of the recipe",
+        help="change any setting of the recipe; may be repeated",
     )
-    add("--seed", type=seed_number, help="of all randomness (default: 0)")
+    add("--seed", type=seed_number, help="seed of all random numbers (default: 0)")
     add(
         "--held-out",
         type=held_out_count,
-        help="leave out this many of the last images, to measure on them (default: 0)",
+        help="number of images at the end of the training set to leave out, for the evaluation (default: 0)",
     )
-    add("--device", help="cuda, mps or cpu (default: the first of them that is there)")
-    add("--resume", action="store_true", help="go on from the last finished epoch of training/checkpoint.pth")
+    add("--device", help="cuda, mps or cpu (default: the first of them that is available)")
+    add("--resume", action="store_true", help="continue after the last epoch in training/checkpoint.pth")
     return parser.parse_args(arguments)
 
 
+def whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+
+
+def decimal_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
+
+
 def seed_number(text: str) -> int:
-    return ranged_integer(text, 0, 2**32 - 1)
+    return number_in_range(text, 0, 2**32 - 1)
 
 
 def held_out_count(text: str) -> int:
-    return ranged_integer(text, 0, 59_000)
+    return number_in_range(text, 0, 59_000)
 
 
-def ranged_integer(text: str, low: int, high: int) -> int:
-    number = int(text)
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
-    return number
+def number_in_range(text: str, low: int, high: int) -> int:
+    with contextlib.suppress(ValueError):
+        if low <= int(text) <= high:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
 
 
-def recipe_setting(text: str) -> tuple[str, Any]:
-    """ "penalty=0.3" -> ("penalty", 0.3), by the type that the setting has in the recipes."""
+def named_setting(text: str) -> tuple[str, Any]:
+    """ "penalty=0.3" -> ("penalty", 0.3), with the type that the setting has in the recipes."""
     name, _, value = text.partition("=")
     example = dataclasses.asdict(RECIPES[DEFAULT_RECIPE]).get(name)
     if example is None:
-        names = ", ".join(field.name for field in dataclasses.fields(Recipe))
-        raise argparse.ArgumentTypeError(f"{name} is not a setting of a recipe; those are {names}")
+        names = ", ".join(field.name for field in dataclasses.fields(Settings))
+        raise argparse.ArgumentTypeError(f"{name!r} is not a setting: choose from {names}")
     if isinstance(example, tuple):
         return name, tuple(value.split(","))
     if isinstance(example, bool):
         if value not in ("true", "false"):
-            raise argparse.ArgumentTypeError(f"{name} is true or false, not {value}")
+            raise argparse.ArgumentTypeError(f"{name} must be true or false, not {value!r}")
         return name, value == "true"
-    return name, type(example)(value)
+    try:
+        return name, whole_number(value) if isinstance(example, int) else decimal_number(value)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{name} cannot be set: {error}") from error
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Requests per second of the API beside the same server's health check, with wrk on this machine.
 
-    python benchmarks/api.py            or            make bench-api
+    python -m benchmarks.api            or            make bench-api
 
 Five digits as one PNG, drawn anew for every request; the health check, which draws nothing, shows what the
 server itself takes. One server process, one wrk thread, each round bounded in time. On a busy machine the
@@ -17,10 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from tools.serving import free_port, wait_until_healthy
 
-from serving import free_port, wait_until_healthy  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 SECONDS = 8  # of a round
 CONNECTIONS = (1, 8, 64)

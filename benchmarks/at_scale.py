@@ -1,7 +1,7 @@
 """How fast sets are made by 1 and 2 workers of Ray, and from that what a billion images take.
 
-    python benchmarks/at_scale.py              prints the tables of docs/at-scale.md
-    python benchmarks/at_scale.py --publish    and puts them there
+    python -m benchmarks.at_scale              prints the tables of docs/at-scale.md
+    python -m benchmarks.at_scale --publish    and puts them there
 
 One process and one and two workers take turns; Ray is started before, and its workers are warm. They are
 compared by the clock; the plan goes by the processor's time of one process, which other people's work on the
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,12 +25,12 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import ray  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # the package lies beside this folder and need not be installed
-
 from digit_generator import DigitGenerator  # noqa: E402
-from digit_generator.at_scale import SHARD_SIZE, write_shards  # noqa: E402
-from digit_generator.dataset import plan, write_dataset  # noqa: E402
+from digit_generator.dataset import write_dataset  # noqa: E402
+from digit_generator.dataset.plan import plan  # noqa: E402
+from digit_generator.dataset.shards import SHARD_SIZE, write_shards  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PAGE = ROOT / "docs" / "at-scale.md"
 MARKS = ("<!-- measured:begin -->\n", "<!-- measured:end -->\n")

@@ -1,6 +1,6 @@
 """The time to write 60,000 digits as IDX, beside the time in which PyTorch computes as many.
 
-    python benchmarks/dataset.py            or            make bench
+    python -m benchmarks.dataset            or            make bench
 
 One thread and float32 for PyTorch, one thread for us, run in turn. A run's time is the processor's, which
 other people's work on the machine disturbs less than the clock's; `--clock` takes the clock's.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,12 +21,11 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import torch  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # the package lies beside this folder and need not be installed
-
 from digit_generator import DigitGenerator, latents_from_seeds  # noqa: E402
 from digit_generator.dataset import write_dataset  # noqa: E402
 from mnist_gan_training import Generator  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
 
 COUNT = 60_000
 BATCH = 512  # of those from 128 to 2,000 the fastest for PyTorch, or as fast

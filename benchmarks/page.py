@@ -1,6 +1,6 @@
 """The speed and the memory of the page beside an empty Streamlit page, in headless Chromium.
 
-    python benchmarks/page.py            or            make bench
+    python -m benchmarks.page            or            make bench
 
 The two are served and visited in turn, in one run, with the same settings, each visit with an empty cache.
 To be run on a quiet machine: on a busy one the ratios still say something, the milliseconds do not.
@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from tools.serving import Server, chromium, copy_page, serve
 
-from serving import Server, chromium, copy_page, serve  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 VISITS = 15  # to each page
 CLICKS = 40

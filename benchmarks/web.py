@@ -1,6 +1,6 @@
 """The speed and the size of the page in web/, in headless Chromium, served by this machine.
 
-    python benchmarks/web.py            or            make bench
+    python -m benchmarks.web            or            make bench
 
 Every visit has an empty cache. To be run on a quiet machine: a busy one multiplies the milliseconds. The
 processor time, which is that of the page's own thread, says what is left of them where nothing else runs.
@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, CDPSession
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from tools.serving import chromium, serve_files
 
-from serving import chromium, serve_files  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 VISITS = 15
 CLICKS = 40

@@ -19,6 +19,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from digit_generator.errors import DigitGeneratorError
+
 SUFFIX = ".choice.safetensors"
 MAX_TRIES = 64
 """z of one stream that are looked at; if all are refused, the first is drawn."""
@@ -35,7 +37,7 @@ _SLOPE = 0.2
 _Floats = npt.NDArray[np.float64]
 
 
-class ChoiceError(ValueError):
+class ChoiceError(DigitGeneratorError):
     """A choice file that is none, or not of these weights; the message is one sentence for a person."""
 
 

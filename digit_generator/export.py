@@ -18,6 +18,7 @@ import safetensors.numpy
 
 from digit_generator import __version__
 from digit_generator.choose import bytes_from_choice, choice_path
+from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import BATCHNORM_EPS, LATENT_SIZE, LEAKY_SLOPE, DigitGenerator
 from digit_generator.weights import arrays_from_file, find_weights
 
@@ -26,7 +27,7 @@ ONNX_IR = 8
 RAW = "the network's own pixels, raw: not finished by MNIST's scan rule, and no z is refused"
 
 
-class ExportError(ValueError):
+class ExportError(DigitGeneratorError):
     """An export that cannot be made; the message is one sentence for a person."""
 
 
@@ -117,21 +118,14 @@ def onnx_from_weights(path: str | Path | None = None) -> bytes:
     return serialized
 
 
-def hugging_face_files(
-    path: str | Path | None = None, *, quality: Mapping[str, Any] | None = None
-) -> dict[str, bytes]:
+def hugging_face_files(path: str | Path | None = None) -> dict[str, bytes]:
     """The files of a model repository by name: model.safetensors, config.json, README.md (the model card),
     and, if there is a choice, model.choice.safetensors.
 
-    The weights are those at `path`, else where find_weights looks; `quality` is a card of the evaluation, as
-    docs/quality.json. WeightsError if the weights are refused, ExportError if the card is not about them.
+    The weights are those at `path`, else where find_weights looks. How they were trained, and the quality
+    measured of them, come from the .json file beside them. Raises WeightsError if the weights are refused.
     """
     generator = DigitGenerator.load(path)
-    if quality is not None and not is_about(quality, generator):
-        raise ExportError(
-            f"the quality card was measured on other weights than {generator.path}: measure these with"
-            " make evaluate, or name their card with --quality FILE"
-        )
     weights = safetensors.numpy.save(arrays_from_file(find_weights(path)), metadata={"format": "pt"})
     files = {"model.safetensors": weights}
     if generator.choice and generator.path:
@@ -156,18 +150,11 @@ def hugging_face_files(
     }
     return files | {
         "config.json": (json.dumps(config, indent=2) + "\n").encode(),
-        "README.md": _model_card(generator, quality).encode(),
+        "README.md": _model_card(generator).encode(),
     }
 
 
-def is_about(quality: Mapping[str, Any], generator: DigitGenerator) -> bool:
-    """Whether the card of the evaluation was measured on these weights."""
-    return bool(quality["subject"]["sha256"] == generator.digest)
-
-
-def _model_card(generator: DigitGenerator, quality: Mapping[str, Any] | None) -> str:
-    from digit_generator.evaluation.card import readme_table  # here: who draws needs no ruler
-
+def _model_card(generator: DigitGenerator) -> str:
     provenance = generator.provenance
     if provenance is None:
         training = "Nothing is known of how these weights were trained."
@@ -185,12 +172,17 @@ def _model_card(generator: DigitGenerator, quality: Mapping[str, Any] | None) ->
         if generator.choice
         else "none comes with these weights. A seed's z is the first of its stream."
     )
-    if quality is None:
-        measured = "The quality of these weights was not measured."
-    else:
-        measured = (
-            "Measured on this very file, beside real digits and the textbook recipe; mean ± standard "
-            f"deviation over generations with different seeds.\n\n{readme_table(quality)}"
-        )
+    quality = (provenance or {}).get("quality")
+    measured = _quality_table(quality) if quality else "The quality of these weights was not measured."
     template = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
     return template.format(digest=generator.digest, choice=choice, training=training, quality=measured)
+
+
+def _quality_table(quality: Mapping[str, Any]) -> str:
+    """The measures of generator.json, generated beside real digits, as Markdown."""
+    generated, real = quality["generated"], quality["real"]
+    rows = "\n".join(f"| {name} | {value} | {real.get(name, '–')} |" for name, value in generated.items())
+    return (
+        "Measured on this very file, beside real digits; mean ± standard deviation over generations with "
+        f"different seeds.\n\n| measure | generated | real |\n| --- | --- | --- |\n{rows}"
+    )

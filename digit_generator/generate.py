@@ -61,7 +61,7 @@ class DigitGenerator:
         provenance: dict[str, Any] | None = None,
         choice: Choice | None = None,
     ) -> None:
-        """`arrays` are named and shaped as in weights.SHAPES. WeightsError if not."""
+        """`arrays` are named and shaped as in weights.TENSOR_SHAPES. WeightsError if not."""
         check_shapes(arrays)
         check_values(arrays)
         self.path: Final = path

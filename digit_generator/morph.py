@@ -12,10 +12,10 @@ from digit_generator.generate import (
     labels_from_digits,
     pixels_from_images,
 )
+from digit_generator.recipe import MAX_FRAMES
 
 Stop = tuple[int, int]  # digit and seed
 
-MAX_FRAMES = 2000
 FRAME_MS, STOP_MS = 40, 400  # how long an animation shows a frame between stops, and a stop
 _LOOKS = 8  # how many images are looked at for each frame, to find even steps
 _CHUNK = 512

@@ -16,13 +16,14 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_seeds
+from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.shapes import estimated_shapes
 from digit_generator.style import Style, StyleControls, evened_latents, hand_latents
 
 SIGNS = ".,-:/+"
 CHARACTERS = f"0123456789{SIGNS} "
-MAX_CHARACTERS = 200
 MAX_TEXTS = 100_000
 BLANK = "#"
 """In a pattern, the place of any digit."""
@@ -38,13 +39,12 @@ _SPACE = 9  # a space
 _ALONE = 3  # rows up and down that count as close
 _CELL = 40  # a sign is drawn on a square of this size, its baseline at row 30
 _BASELINE = 30
-_IN_A_NAME = str.maketrans("/: ", "_=~")  # what no name of a file should have
 _SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
 
 _Pixels = npt.NDArray[np.uint8]
 
 
-class NumberError(ValueError):
+class NumberError(DigitGeneratorError):
     """A text that cannot be written, or a pattern that cannot be filled; the message is one sentence."""
 
 
@@ -64,11 +64,6 @@ class Line:
         """What it reads and where, as a line of JSON about its picture `file`, each pixel `scale` pixels."""
         boxes = [[character, *(scale * edge for edge in box)] for character, *box in self.boxes]
         return json.dumps({"file": file, "text": self.text, "seed": seed, "boxes": boxes})
-
-
-def stem_of_text(text: str) -> str:
-    """How the name of its picture begins: other texts, other names."""
-    return text.translate(_IN_A_NAME)
 
 
 def write_number(

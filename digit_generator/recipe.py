@@ -1,32 +1,39 @@
-"""How a picture was made, as a line of text inside its PNG, and the command that makes it again."""
+"""A picture's recipe: how it was made, the name of its file, the command that draws it again, and its limits.
+
+The recipe is a line of text inside the PNG.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from digit_generator.errors import DigitGeneratorError
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
+from digit_generator.shapes import STROKE_MEASURES
 
-STYLE_NAMES = ("thickness", "slant", "width")  # the fields of style.Style, and options of the commands
-_MAX_COUNT = 10_000
-_MAX_TEXT = 1000  # characters of a number
-_MAX_STOPS = 2000
+if TYPE_CHECKING:
+    from digit_generator.style import StyleControls
+
+STYLE_NAMES = STROKE_MEASURES
+MAX_COUNT = 10_000  # digits drawn by one command, or on one sheet
+MAX_CHARACTERS = 200  # of a number
+MAX_FRAMES = 2000  # of a morph
+MAX_SCALE = 64  # 28 pixels become 1,792
+
+_IN_A_NAME = str.maketrans("/: ", "_=~")  # what no name of a file should have
+_STOPS_IN_A_NAME = 12
 
 
-class RecipeError(ValueError):
+class RecipeError(DigitGeneratorError):
     """A recipe that cannot be followed; the message is one sentence for a person."""
-
-
-class _Controls(Protocol):
-    """What is used of style.StyleControls."""
-
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Recipe:
     seed: of the first digit, 0...2^32-1; of a number; not used by a morph, whose stops have their own.
     count: how many digits, with seeds one after the other; more than one make a sheet.
     frames_between, animated: of a morph; as a strip if not animated, else as an APNG.
-    style: what was asked for, by the names of STYLE_NAMES, in the units of style.Style. None leaves all.
+    style: what was asked for, by the names of STROKE_MEASURES, in the units of style.Style. None leaves all.
     controls_sha256: with a style, style.StyleControls.digest; "" where it is not known.
     scale: pixels of the picture for one of the digit's.
     finish: finish.VERSION of what finished it; 0 for the network's own pixels, as recipes without it mean.
@@ -69,14 +76,14 @@ class Recipe:
             re.fullmatch("([0-9a-f]{64})?", self.choice_sha256) and self.finish in (0, FINISH_VERSION),
             (self.digit is not None) + (self.text is not None) + bool(stops) == 1,
             self.digit is None or self.digit in range(10),
-            0 <= self.seed <= MAX_SEED and 1 <= self.count <= _MAX_COUNT,
+            0 <= self.seed <= MAX_SEED and 1 <= self.count <= MAX_COUNT,
             self.seed + self.count - 1 <= MAX_SEED,
-            self.text is None or (0 < len(self.text) <= _MAX_TEXT and self.text.isprintable()),
-            len(stops) != 1 and len(stops) <= _MAX_STOPS,
+            self.text is None or (0 < len(self.text) <= MAX_CHARACTERS and self.text.isprintable()),
+            len(stops) != 1 and len(stops) <= MAX_FRAMES,
             all(digit in range(10) and 0 <= seed <= MAX_SEED for digit, seed in stops),
-            0 <= self.frames_between <= _MAX_STOPS and 1 <= self.scale <= 64,
+            0 <= self.frames_between <= MAX_FRAMES and 1 <= self.scale <= MAX_SCALE,
             self.style is None
-            or (set(self.style) <= {*STYLE_NAMES} and {*map(_is_number, self.style.values())} <= {True}),
+            or (set(self.style) <= {*STROKE_MEASURES} and {*map(_is_number, self.style.values())} <= {True}),
         )
         if not all(checks):
             raise RecipeError(f"{self!r} is no picture that this program draws")
@@ -96,7 +103,7 @@ class Recipe:
         generator: DigitGenerator | PlaceholderGenerator,
         *,
         style: Mapping[str, float] | None = None,
-        controls: _Controls | None = None,
+        controls: StyleControls | None = None,
         **picture: Any,
     ) -> Recipe:
         """The recipe of a picture drawn by `generator`, in a style by `controls`; the rest are fields."""
@@ -185,6 +192,26 @@ class Recipe:
             "finish": finish,
             "scale": str(self.scale),
         }
+
+
+def stem_of_digit(digit: int, *, placeholder: bool = False) -> str:
+    """How the name of a file with pictures of this digit begins; a placeholder's name says so."""
+    return f"{'placeholder_' if placeholder else ''}digit_{digit}"
+
+
+def stem_of_text(text: str) -> str:
+    """How the name of a number's picture begins. Two texts never share a name."""
+    return text.translate(_IN_A_NAME)
+
+
+def stem_of_morph(stops: Sequence[tuple[int, int]]) -> str:
+    """The name of a morph's file without its ending: its digits and seeds, or a digest of many stops."""
+    if len(stops) > _STOPS_IN_A_NAME:
+        digest = hashlib.sha256(f"{list(stops)}".encode()).hexdigest()[:8]
+        return f"morph_{len(stops)}_stops_{digest}"
+    digits, seeds = zip(*stops, strict=True)
+    named = f"seed_{seeds[0]}" if len(set(seeds)) == 1 else f"seeds_{'-'.join(map(str, seeds))}"
+    return f"morph_{'-'.join(map(str, digits))}_{named}"
 
 
 def style_suffix(style: Mapping[str, float], *, raw: bool = False) -> str:

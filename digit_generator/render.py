@@ -1,4 +1,4 @@
-"""Pixels -> files: PNG, contact sheet, animation, SVG, zip.
+"""Pixels -> pictures: PNG, contact sheet, animation, SVG.
 
 Lossless, and enlarged by repeating pixels, never smoothed; only the outline of an SVG is smooth.
 """
@@ -6,19 +6,17 @@ Lossless, and enlarged by repeating pixels, never smoothed; only the outline of 
 from __future__ import annotations
 
 import io
-import os
 import re
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-MAX_SCALE = 64  # 28 pixels become 1,792
+from digit_generator.recipe import MAX_SCALE
+
 MAX_MEGAPIXELS = 64  # larger pictures make Pillow and other readers suspicious
 RECIPE_CHUNK = "digit-generator recipe"  # the keyword of the text chunk in a PNG
 AnimationFormat = Literal["gif", "webp", "apng"]
@@ -55,6 +53,16 @@ def sheet_from_pixels(
         top, left = index // columns * step, index % columns * step
         canvas[top : top + 28, left : left + 28] = digit
     return _png_from_canvas(canvas, scale, recipe)
+
+
+def digits_from_training_sheet(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A sheet that mnist_gan_training.py wrote, uint8 [H, W] -> its digits, uint8 [10, 10, 28, 28].
+
+    The digits come first, then the seeds 0 to 9. A sheet has cells of 30 pixels below a margin of 14, all of it enlarged twice.
+    """
+    cells = sheet[28 : 28 + 600 : 2, 0:600:2].reshape(10, 30, 10, 30).swapaxes(1, 2)
+    digits: npt.NDArray[np.uint8] = cells[:, :, :28, :28].copy()
+    return digits
 
 
 def recipe_text_from_png(data: bytes) -> str | None:
@@ -138,33 +146,6 @@ def png_from_line(picture: npt.NDArray[np.uint8], *, scale: int = 1, recipe: str
     if picture.dtype != np.uint8 or picture.ndim != 2 or not picture.size:
         raise ValueError(f"the picture is {picture.dtype} {picture.shape}: expected uint8 of shape (H, W)")
     return _png_from_canvas(picture, scale, recipe)
-
-
-def stem_of_digit(digit: int, *, placeholder: bool) -> str:
-    """How the name of a file with drawings of this digit begins; the name of a stand-in says so."""
-    return f"{'placeholder_' if placeholder else ''}digit_{digit}"
-
-
-def zip_from_files(files: Mapping[str, bytes]) -> bytes:
-    """Files by name -> a zip archive. The same files in the same order give the same bytes at any time."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:  # stored, since a PNG is compressed already
-        for name, data in files.items():
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3  # Unix, on every system
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
-    return buffer.getvalue()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: under another name in the same folder, then renamed. OSError."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _outline(pixels: npt.NDArray[np.uint8]) -> str:

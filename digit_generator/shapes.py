@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-SHAPES = ("thickness", "slant", "width")
+STROKE_MEASURES = ("thickness", "slant", "width")
 """The order of the columns, everywhere."""
 
 TRIMMED = 0.01

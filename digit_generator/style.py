@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import (
     LATENT_SIZE,
     DigitGenerator,
@@ -29,7 +30,7 @@ from digit_generator.generate import (
     labels_from_digits,
     pixels_from_images,
 )
-from digit_generator.shapes import SHAPES, estimated_shapes, estimated_tails, measured_shapes
+from digit_generator.shapes import STROKE_MEASURES, estimated_shapes, estimated_tails, measured_shapes
 
 SUFFIX = ".style.json"
 UNITS = {"thickness": "pixels", "slant": "radians", "width": "pixels"}
@@ -62,7 +63,7 @@ _CHUNK = 256  # digits steered at a time: 60 MB of working memory
 _Floats = npt.NDArray[np.float64]
 
 
-class StyleError(ValueError):
+class StyleError(DigitGeneratorError):
     """A style that cannot be drawn, or no controls for these weights; the message is one sentence."""
 
 
@@ -79,7 +80,7 @@ class Style:
     width: float | None = None
 
     def __post_init__(self) -> None:
-        for name in SHAPES:
+        for name in STROKE_MEASURES:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not _is_finite(value)):
                 raise StyleError(f"{name} is {value!r}: expected a number of {UNITS[name]}, or None")
@@ -87,7 +88,9 @@ class Style:
     @property
     def asked(self) -> dict[str, float]:
         """What is not None, by name."""
-        return {name: float(getattr(self, name)) for name in SHAPES if getattr(self, name) is not None}
+        return {
+            name: float(getattr(self, name)) for name in STROKE_MEASURES if getattr(self, name) is not None
+        }
 
 
 class StyleControls:
@@ -132,7 +135,8 @@ class StyleControls:
         """How far each control goes for this digit, (low, high). ValueError for another digit than 0...9."""
         label = labels_from_digits(digit, 1)[0]
         return {
-            name: (float(self._low[label, k]), float(self._high[label, k])) for k, name in enumerate(SHAPES)
+            name: (float(self._low[label, k]), float(self._high[label, k]))
+            for k, name in enumerate(STROKE_MEASURES)
         }
 
     def nearest(self, digit: int, style: Style) -> Style:
@@ -175,7 +179,7 @@ class StyleControls:
                             f"{name} {value:g} is out of reach for the digit {label}: "
                             f"it goes from {low:.2f} to {high:.2f} {UNITS[name]}"
                         )
-                    wanted[index, SHAPES.index(name)] = value
+                    wanted[index, STROKE_MEASURES.index(name)] = value
         steered = np.flatnonzero(np.isfinite(wanted).any(axis=1))
         for start in range(0, len(steered), _CHUNK):
             part = steered[start : start + _CHUNK]
@@ -191,11 +195,6 @@ class StyleControls:
                 steps=_STEPS,
             )
         return steered_z
-
-    def shapes(self, images: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64]) -> _Floats:
-        """What Morpho-MNIST would measure, estimated: float64 [B, 3] from images [B, 1, 28, 28]."""
-        estimate, _ = estimated_shapes((images[:, 0] + 1) / 2)
-        return estimate * self._slope[labels] + self._intercept[labels]
 
 
 def _walk(
@@ -230,7 +229,9 @@ def _walk(
         shapes = estimate * slope + intercept
         if step == 0:
             wanted = np.where(held, shapes, wanted)
-            tails_wanted = np.where(held[:, SHAPES.index("width")], tails, np.minimum(tails, _LONGEST_TAIL))
+            tails_wanted = np.where(
+                held[:, STROKE_MEASURES.index("width")], tails, np.minimum(tails, _LONGEST_TAIL)
+            )
             tail_weight = np.where(tails > tails_wanted, _SPECK_WEIGHT, _TAIL_WEIGHT)
             steepness = np.column_stack([slope * scale, tail_weight])
         missing_there = np.column_stack([(wanted - shapes) * scale, (tails_wanted - tails) * tail_weight])
@@ -380,7 +381,7 @@ def learned_controls(
         "range_percent": list(_RANGE),
         "shapes": {
             name: {column: [row[k] for row in columns[column]] for column in _COLUMNS}
-            for k, name in enumerate(SHAPES)
+            for k, name in enumerate(STROKE_MEASURES)
         },
     }
     return StyleControls(generator, learned)
@@ -404,7 +405,7 @@ def _checked_table(learned: Any) -> list[_Floats]:
         if learned["format"] != 1 or not isinstance(learned["weights_sha256"], str):
             raise StyleError("this is a style file of another version")
         table = [
-            np.array([learned["shapes"][name][column] for name in SHAPES], np.float64).T
+            np.array([learned["shapes"][name][column] for name in STROKE_MEASURES], np.float64).T
             for column in _COLUMNS
         ]
     except (KeyError, TypeError, IndexError, OverflowError) as error:

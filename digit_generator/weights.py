@@ -22,6 +22,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from digit_generator.errors import DigitGeneratorError
+
 FILE_NAME = "generator.pth"
 
 
@@ -35,7 +37,7 @@ def _batchnorm(index: int, size: int) -> dict[str, tuple[int, ...]]:
 
 
 # The generator's state_dict. In go 100 numbers of z and 100 of the digit; LeakyReLU is 1, 4, 7, Tanh is 10.
-SHAPES: dict[str, tuple[int, ...]] = {
+TENSOR_SHAPES: dict[str, tuple[int, ...]] = {
     "label_emb.weight": (10, 100),
     **_linear(0, 200, 256),
     **_batchnorm(2, 256),
@@ -60,7 +62,7 @@ _SAVE = "save generator.state_dict(), and nothing else, with torch.save"
 _Array = npt.NDArray[Any]
 
 
-class WeightsError(ValueError):
+class WeightsError(DigitGeneratorError):
     """A weights file is missing or refused; the message is one sentence for a person."""
 
 
@@ -104,7 +106,7 @@ def digest_of_file(path: str | Path) -> str:
 
 
 def arrays_from_file(path: str | Path) -> dict[str, _Array]:
-    """The tensors of a weights file by name, shaped as in SHAPES, in the file's float16, float32 or float64.
+    """The tensors of a weights file by name, shaped as in TENSOR_SHAPES, of the file's own float type.
 
     The format, .pth or .safetensors, is told by the content. `num_batches_tracked` (int64), which drawing
     does not need, may be absent. Keys that all begin with `module.` or `_orig_mod.` lose that beginning.
@@ -147,8 +149,8 @@ class _Typed(Protocol):
 
 def check_shapes(tensors: Mapping[str, _Typed]) -> None:
     """Raise WeightsError unless names, shapes and dtypes are the generator's."""
-    missing = [n for n in SHAPES if n not in tensors and not n.endswith("num_batches_tracked")]
-    unexpected = [n for n in tensors if n not in SHAPES]
+    missing = [n for n in TENSOR_SHAPES if n not in tensors and not n.endswith("num_batches_tracked")]
+    unexpected = [n for n in tensors if n not in TENSOR_SHAPES]
     if missing or unexpected:
         lacks = f" lacks {_listed(missing)}" if missing else ""
         adds = f" has {_listed(unexpected)}" if unexpected else ""
@@ -156,10 +158,10 @@ def check_shapes(tensors: Mapping[str, _Typed]) -> None:
             f"is of another network, which{lacks}{' and' if lacks and adds else ''}{adds}: {_SAVE}"
         )
     for name, tensor in tensors.items():
-        if tensor.shape != SHAPES[name]:
+        if tensor.shape != TENSOR_SHAPES[name]:
             raise WeightsError(
                 f"is of another network, with {name} of shape {_cut(str(tensor.shape))}:"
-                f" expected {SHAPES[name]}; {_TRAIN}"
+                f" expected {TENSOR_SHAPES[name]}; {_TRAIN}"
             )
         dtypes = ("int64",) if name.endswith("num_batches_tracked") else ("float32", "float16", "float64")
         if tensor.dtype.name not in dtypes:

@@ -1,4 +1,4 @@
-"""The first page: pick a digit, press one button, see five of it. Everything else is one step away, below."""
+"""The first page: pick a digit, press the button, get five images. The options are one click away, below."""
 
 from __future__ import annotations
 
@@ -8,35 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from digit_generator.files import zip_from_files
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.recipe import STYLE_NAMES, Recipe, style_suffix
-from digit_generator.render import png_from_pixels, stem_of_digit, zip_from_files
-from screens.shared import (
-    NAME,
+from digit_generator.recipe import Recipe, stem_of_digit, style_suffix
+from digit_generator.render import png_from_pixels
+from screens.address import Address, initial_state, show_address, style_from_address, style_names
+from screens.model import (
     WAY_OUT,
-    Address,
     Generator,
     Variant,
+    command,
     generator_or_placeholder,
-    image_from_pixels,
     key_of,
-    literal,
     new_seed,
-    opened,
-    pick_digit,
-    show_address,
     show_switches,
-    source_from_png,
     variant_from_address,
     variant_of,
 )
+from screens.picture import image_from_pixels, source_from_png
+from screens.widgets import NAME, escape_markdown, pick_digit
 
-if TYPE_CHECKING:  # who sets no style does not wait for this to be imported
+if TYPE_CHECKING:  # imported only when a visitor sets a style
     from digit_generator.style import StyleControls
 
 FIVE = 5
-MAX_COUNT = 50
+MAX_COUNT = 50  # on a server that many visitors share
 MAX_FIRST_SEED = MAX_SEED - MAX_COUNT + 1
 START = {"digit": 7, "seed": 0}  # what a visitor sees before the first click
 
@@ -47,46 +44,46 @@ def main() -> None:
     if problem:
         show_problem(problem)
     else:
-        st.caption("A small neural network draws digits that nobody wrote.")
-    asked = opened("draw", recipe_from_address)
-    generator, variant = variant_of("draw", loaded, asked)
+        st.caption("A small neural network generates digits that nobody wrote.")
+    initial = initial_state("draw", state_from_address)
+    generator, variant = variant_of("draw", loaded, initial)
 
     with st.container(key="controls", horizontal=True, vertical_alignment="center"):
-        picked = pick_digit("Digit", "digit", asked["digit"])
-        count = st.session_state.get("count", asked["count"])
-        digit, seeds = digit_and_seeds(picked, count, asked)
+        picked = pick_digit("Digit", "digit", initial["digit"])
+        count = st.session_state.get("count", initial["count"])
+        digit, seeds = digit_and_seeds(picked, count, initial)
 
-    style, controls, notes = style_controls_and_notes(generator, digit, asked)
+    style, controls, notes = style_controls_and_notes(generator, digit, initial)
     drawings = draw(generator, variant, digit, seeds, style, controls)
     show_heading(generator, variant, digit, seeds, drawings)
     show_drawings(variant, drawings)
-    show_recipe(generator, variant, digit, seeds, style, notes)
+    show_command(generator, variant, digit, seeds, style, notes)
     show_how_it_works()
-    show_choices(loaded, generator, digit, seeds, asked)
+    show_options(loaded, generator, digit, seeds, initial)
     show_address_of(variant, digit, seeds, style)
 
 
-def recipe_from_address(address: Address) -> dict[str, Any]:
+def state_from_address(address: Address) -> dict[str, Any]:
     return {
-        "digit": address.whole("digit", 0, 9, 7),
-        "seed": address.whole("seed", 0, MAX_FIRST_SEED, 0),
+        "digit": address.whole("digit", 0, 9, START["digit"]),
+        "seed": address.whole("seed", 0, MAX_FIRST_SEED, START["seed"]),
         "count": address.whole("count", 1, MAX_COUNT, FIVE),
-        **{name: address.decimal(name) for name in STYLE_NAMES},
+        **style_from_address(address),
         **variant_from_address(address),
     }
 
 
 def show_problem(problem: str) -> None:
     st.warning(
-        "**These digits are placeholders: there is no trained model to draw with.**\n\n"
-        f"{literal(problem)}\n\n{WAY_OUT}",
+        "**These digits are placeholders, because there is no trained model.**\n\n"
+        f"{escape_markdown(problem)}\n\n{WAY_OUT}",
         icon=":material/warning:",
     )
 
 
-def digit_and_seeds(picked: int, count: int, asked: dict[str, Any]) -> tuple[int, Sequence[int]]:
-    """What to draw: the picked digit with new seeds if the button was pressed, else what was drawn before."""
-    digit, first = st.session_state.setdefault("drawn", (asked["digit"], asked["seed"]))
+def digit_and_seeds(picked: int, count: int, initial: dict[str, Any]) -> tuple[int, Sequence[int]]:
+    """The picked digit with new seeds if the button was pressed, else the digit and the seeds as before."""
+    digit, first = st.session_state.setdefault("drawn", (initial["digit"], initial["seed"]))
     if st.button(f"Generate {count} Image{'s' * (count > 1)}", type="primary", key="generate"):
         digit, first = picked, first if st.session_state.get("hold") else new_seed(MAX_COUNT)
         st.session_state.drawn = digit, first
@@ -94,24 +91,24 @@ def digit_and_seeds(picked: int, count: int, asked: dict[str, Any]) -> tuple[int
 
 
 def style_controls_and_notes(
-    generator: Generator, digit: int, asked: dict[str, Any]
+    generator: Generator, digit: int, initial: dict[str, Any]
 ) -> tuple[dict[str, float], StyleControls | None, list[str]]:
-    """What is set of the style, by name, as near as this digit goes; what draws it; what there is to say."""
-    if not (st.session_state.get("draw.style") or any(asked[name] is not None for name in STYLE_NAMES)):
+    """The style by name, as near as this digit can come; the controls for it; notes for the visitor."""
+    if not (st.session_state.get("draw.style") or style_names(initial)):
         return {}, None, []
     from screens import styles
 
     controls, problem = styles.controls_or_problem(generator)
     if controls is None:
         return {}, None, [problem]
-    wanted = styles.wanted_style("draw", asked, controls)
+    wanted = styles.wanted_style("draw", initial, controls)
     style, notes = styles.nearest_style(digit, wanted, controls)
     return style.asked, controls, notes
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One picture: a PNG of 28 by 28 pixels, and what its caption, description and file name say."""
+    """One picture: a PNG of 28x28 pixels with its caption, its alt text and its file name."""
 
     png: bytes
     caption: str
@@ -127,15 +124,15 @@ def draw(
     style: Mapping[str, float],
     controls: StyleControls | None,
 ) -> list[Drawing]:
-    """One drawing for each seed. To find a style takes a second: what was found is kept for a while."""
+    """One drawing per seed. Drawings in a style are cached, because finding a style takes a second."""
     placeholder = isinstance(generator, PlaceholderGenerator)
     if style and controls and isinstance(generator, DigitGenerator):
         from screens import styles
 
-        keys, asked = (key_of(generator), controls.digest), tuple(style.items())
-        drawn = styles.styled_pixels(keys, digit, tuple(seeds), asked, generator, controls)
+        keys = key_of(generator), controls.digest
+        digits = styles.styled_pixels(keys, digit, tuple(seeds), tuple(style.items()), generator, controls)
     else:
-        drawn = generator.digits(digit, seeds)
+        digits = generator.digits(digit, seeds)
     recipe = Recipe.of(generator, digit=digit, style=style, controls=controls)
     marks = ["placeholder"] if placeholder else variant.words
     described = f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}"
@@ -146,7 +143,7 @@ def draw(
             description=", ".join([described, *variant.words]),
             file_name=f"{file_stem(generator, digit)}_seed_{seed}{style_suffix(style, raw=variant.raw)}.png",
         )
-        for seed, pixels in zip(seeds, drawn, strict=True)
+        for seed, pixels in zip(seeds, digits, strict=True)
     ]
 
 
@@ -180,18 +177,18 @@ def show_heading(
 
 def heading(digit: int, count: int) -> str:
     if count == 1:
-        return f"One drawing of {digit}"
-    return f"{'Five' if count == FIVE else count} drawings of {digit}"
+        return f"One image of {digit}"
+    return f"{'Five' if count == FIVE else count} images of {digit}"
 
 
 def show_drawings(variant: Variant, drawings: Sequence[Drawing]) -> None:
-    """Five columns: a picture enlarged, its caption, it at the original size, a button that downloads it.
+    """Five columns: the enlarged picture, its caption, the picture at its original size, a download button.
 
-    More than five stand closer, without a button each: the zip has them all.
+    More than five pictures stand closer together and have no button of their own: the zip has them all.
     """
     many = len(drawings) > FIVE
     with st.container(key="drawings", gap="xsmall"):
-        # In one piece: ten pictures by st.image would take a visitor a third longer to see.
+        # One piece of HTML: ten pictures by st.image would take a third longer to appear.
         pieces = "".join(map(html_from_drawing, drawings))
         st.html(f"<div class='pictures{' many' * many}'>{pieces}</div>")
         if not many:
@@ -199,7 +196,7 @@ def show_drawings(variant: Variant, drawings: Sequence[Drawing]) -> None:
                 for number, drawing in enumerate(drawings):
                     show_download(drawing, number)
     st.caption(
-        f"Each picture enlarged, and under it at its original size of 28×28 pixels.{variant.sentences}"
+        "Each image is shown enlarged, with the original of 28×28 pixels below it." + variant.sentences
     )
 
 
@@ -225,7 +222,7 @@ def show_download(drawing: Drawing, number: int) -> None:
     )
 
 
-def show_recipe(
+def show_command(
     generator: Generator,
     variant: Variant,
     digit: int,
@@ -233,16 +230,18 @@ def show_recipe(
     style: Mapping[str, float],
     notes: Sequence[str],
 ) -> None:
-    words = ["generate", str(digit), "--count", str(len(seeds)), "--seed", str(seeds[0])]
-    words += [*(f"--{name}={value!r}" for name, value in style.items()), *variant.options]
-    command = f"python -m digit_generator {' '.join(words)}"
-    same = "The same five" if len(seeds) == FIVE else "The same"
+    arguments = ["generate", str(digit), "--count", str(len(seeds)), "--seed", str(seeds[0])]
     if isinstance(generator, PlaceholderGenerator):
-        st.caption(f"{same} placeholders again: `{command} --placeholder`")
+        again = command([*arguments, "--placeholder"], style, variant)
+        st.caption(f"To draw the same placeholders again: `{again}`")
     else:
-        st.caption(f"{same} again, from the weights `{generator.digest[:8]}`: `{command}`")
+        again = command(arguments, style, variant)
+        st.caption(
+            f"To generate the same {'image' if len(seeds) == 1 else 'images'} again with the weights "
+            f"`{generator.digest[:8]}`: `{again}`"
+        )
     for note in notes:
-        st.caption(literal(note))
+        st.caption(escape_markdown(note))
 
 
 def show_how_it_works() -> None:
@@ -251,72 +250,72 @@ def show_how_it_works() -> None:
 
 
 HOW_IT_WORKS = """\
-**Drawing.** A seed stands for 100 random numbers. They and the digit you picked go through four layers of a
-small network, and out come 784 shades of grey: 28 rows of 28 pixels. The same digit and seed always give the
-same picture; another seed gives another one. Where a seed's numbers cannot write the digit, its next hundred
-are taken.
+**Generating.** A seed stands for 100 random numbers. Those numbers and the digit that you picked pass through
+the four layers of a small network. The result is 784 shades of grey: 28 rows of 28 pixels. The same digit and
+seed always give the same picture; another seed gives another picture. If the digit from a seed's numbers does
+not look real enough, the seed's next hundred numbers are used instead.
 
-**Finishing.** The digits of MNIST were scanned in black and white, and one rule gave them their greys. The
-same rule finishes what the network drew: the network's shape, MNIST's own scan rule. A switch below shows the
-digits **raw**, as the network drew them.
+**Finishing.** The digits of MNIST were scanned in black and white, and a fixed rule turned the scans into
+shades of grey. The same rule finishes the generated digits: the shape comes from the network, the greys come
+from MNIST's own scan rule. The **Raw** switch in the options below shows the network's own pixels.
 
-**Learning.** The network that draws has never seen a real digit. A second network was shown handwritten
-digits from the MNIST collection and drawn ones, and learned to tell them apart; the first learned to fool it.
-Then the second was thrown away. What the first has learned is 1.5 million numbers: `generator.pth`.
+**Learning.** The generating network has never seen a real digit. A second network was shown real handwritten
+digits from MNIST and generated ones, and learned to tell them apart. The first network learned to fool it.
+After training, the second network was discarded. What the first one learned is 1.5 million numbers, stored in
+`generator.pth`.
 
-**In the code.** `mnist_gan_training.py` learns, `digit_generator/generate.py` draws,
-`digit_generator/finish.py` finishes, `screens/draw.py` is this page. **How it learns**, above, shows the two
-networks at work.
+**In the code.** `mnist_gan_training.py` trains, `digit_generator/generate.py` generates,
+`digit_generator/finish.py` finishes, and `screens/draw.py` is this page. The page **How it learns** shows
+both networks at work.
 """
 
 
-def show_choices(
-    loaded: Generator, generator: Generator, digit: int, seeds: Sequence[int], asked: dict[str, Any]
+def show_options(
+    loaded: Generator, generator: Generator, digit: int, seeds: Sequence[int], initial: dict[str, Any]
 ) -> None:
-    """How many, which seed, what style: behind a line that opens, and made only then: nobody waits for it.
+    """How many, seed and style, in an expander. Built only while it is open, so that nobody waits for it.
 
-    `loaded` is the generator before its switches made it `generator`.
+    `loaded` is the generator before its switches made it `generator`. A link with a style opens the expander.
     """
-    choices = st.expander("How many, which seed, in what style", key="choices", on_change="rerun")
-    if not choices.open:
+    options = st.expander(
+        "Options: how many, seed, style", bool(style_names(initial)), key="options", on_change="rerun"
+    )
+    if not options.open:
         return
     from screens import styles
 
     controls, problem = styles.controls_or_problem(generator)
-    with choices:
-        with st.container(key="choices_first", horizontal=True, vertical_alignment="bottom", gap="medium"):
-            st.slider("How many", 1, MAX_COUNT, asked["count"], key="count", persist_state="session")
+    with options:
+        with st.container(key="options_first", horizontal=True, vertical_alignment="bottom", gap="medium"):
+            st.slider("How many", 1, MAX_COUNT, initial["count"], key="count", persist_state="session")
             st.session_state.seed = seeds[0]
-            st.number_input("First seed", 0, MAX_FIRST_SEED, key="seed", on_change=draw_seed, args=(digit,))
-        styles.show_style_controls("draw", asked, controls, problem)
-        st.toggle(
-            "Keep these seeds: another digit is drawn with the same ones",
-            key="hold",
-            persist_state="session",
-        )
-        show_switches("draw", loaded, asked)
+            st.number_input("First seed", 0, MAX_FIRST_SEED, key="seed", on_change=use_seed, args=(digit,))
+        styles.show_style_controls("draw", initial, controls, problem)
+        st.toggle("Keep these seeds when I change the digit", key="hold", persist_state="session")
+        show_switches("draw", loaded, initial)
         if isinstance(generator, DigitGenerator):
-            hand = generator.hand(range(10), seeds[0])
+            ten = generator.hand(range(10), seeds[0])
         else:
-            hand = generator.digits(range(10), [seeds[0]] * 10)
-        pictures = (image_from_pixels(pixels, "original", f"a {each}") for each, pixels in enumerate(hand))
+            ten = generator.digits(range(10), [seeds[0]] * 10)
+        pictures = (image_from_pixels(pixels, "original", f"a {each}") for each, pixels in enumerate(ten))
         st.html(
-            f"<div class=hand><p>The hand of seed {seeds[0]}, digit by digit</p>{''.join(pictures)}</div>"
+            f"<div class=hand><p>All ten digits in the handwriting of seed {seeds[0]}</p>"
+            f"{''.join(pictures)}</div>"
         )
 
 
-def draw_seed(digit: int) -> None:
-    """A seed was typed: draw it, and the ones after it. An empty field leaves what was drawn."""
+def use_seed(digit: int) -> None:
+    """A seed was typed: use it and the seeds after it. An empty field changes nothing."""
     if st.session_state.seed is not None:
         st.session_state.drawn = digit, st.session_state.seed
 
 
 def show_address_of(variant: Variant, digit: int, seeds: Sequence[int], style: Mapping[str, float]) -> None:
-    """The first five that everybody sees need no address of their own."""
-    recipe = {"digit": digit, "seed": seeds[0], **style, **variant.address}
+    """The five images that every visitor sees first have no parameters in their address."""
+    state = {"digit": digit, "seed": seeds[0], **style, **variant.address}
     if len(seeds) != FIVE:
-        recipe["count"] = len(seeds)
-    show_address({} if recipe == START else recipe)
+        state["count"] = len(seeds)
+    show_address({} if state == START else state)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Which one is real? Ten pictures a round, each written by a person or drawn by the network: tell which.
+"""Which one is real? Ten pictures a round, each real or generated: the visitor marks the generated ones.
 
-The rounds are those of the live demo (`web/game.js`): by seed in order, and nobody has chosen.
+The rounds are those of the live demo (`web/game.js`): seeds in order, uncurated.
 """
 
 from __future__ import annotations
@@ -14,52 +14,52 @@ import streamlit as st
 from PIL import Image
 
 from digit_generator.generate import DigitGenerator
-from screens.shared import (
-    ROOT,
-    Address,
-    image_from_pixels,
-    opened,
-    show_address,
-    show_title,
-    trained_generator_or_stop,
-)
+from screens import ROOT
+from screens.address import Address, initial_state, show_address
+from screens.model import trained_generator_or_stop
+from screens.picture import image_from_pixels
+from screens.widgets import show_title
 
 REAL_DIGITS = ROOT / "web" / "real_digits.png"  # row d: the first thirty of digit d in MNIST's test set
 REAL_PER_DIGIT = 30
-FIRST_SEED = 1000  # of the 0 of the first round; each digit and each round has its own
+FIRST_SEED = 1000  # of the first round's 0; every digit of every round has its own seed
 MAX_ROUND = 1_000_000
 
 
 def main() -> None:
     show_title(
         "Which one is real?",
-        "Some of these ten digits were written by people, the others the network has drawn. "
-        "Mark every one that you think is **drawn by the network**.",
+        "Some of these ten digits are real, written by people. The others are generated. "
+        "Select every digit that you think is **generated**.",
     )
     generator = trained_generator_or_stop()
     try:
         real = real_digits(REAL_DIGITS.stat().st_mtime_ns)
     except (OSError, ValueError) as error:
         st.warning(
-            f"**The real digits are missing, so there is nothing to tell apart.** Expected: "
-            f"`web/real_digits.png`, 840 by 280 pixels ({type(error).__name__}). `git checkout "
-            f"web/real_digits.png` brings it back.",
+            f"**The real digits are missing ({type(error).__name__}).** Expected: `web/real_digits.png`, "
+            "840 by 280 pixels. To restore it, run `git checkout web/real_digits.png` and reload this page.",
             icon=":material/warning:",
         )
         return
-    asked = opened("game", recipe_from_address)
-    state = st.session_state.setdefault("game.state", {"round": asked["round"], "marked": None, "score": {}})
+    initial = initial_state("game", state_from_address)
+    state = st.session_state.setdefault(
+        "game.state", {"round": initial["round"], "marked": None, "score": {}}
+    )
     play(generator, real, state)
     show_address({"round": state["round"] + 1} if state["round"] else {})
 
 
-def recipe_from_address(address: Address) -> dict[str, Any]:
+def state_from_address(address: Address) -> dict[str, Any]:
     return {"round": address.whole("round", 1, MAX_ROUND, 1) - 1}
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
 def real_digits(version: int) -> npt.NDArray[np.uint8]:
-    """uint8 [10, 30, 28, 28]: thirty real digits of each kind. OSError, ValueError if it is not that."""
+    """uint8 [10, 30, 28, 28]: thirty real digits of each kind.
+
+    Raises OSError if the file cannot be read, ValueError if it has another size.
+    """
     with Image.open(REAL_DIGITS) as picture:
         pixels = np.asarray(picture.convert("L"))
     return pixels.reshape(10, 28, REAL_PER_DIGIT, 28).swapaxes(1, 2).copy()
@@ -67,16 +67,16 @@ def real_digits(version: int) -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Tile:
-    """One of the ten: its digit, and whether the network has drawn it."""
+    """One of the ten pictures: its digit, and whether it is generated."""
 
     digit: int
     generated: bool
 
 
 def tiles_of_round(number: int) -> list[Tile]:
-    """The ten tiles of a round as they stand, each digit once: a coin decides which are generated.
+    """The ten tiles of a round in their order, each digit once: a coin toss decides which are generated.
 
-    The next thirty rounds turn every coin round, so that no picture is seen twice within sixty.
+    The next thirty rounds turn every coin over, so that no picture appears twice within sixty rounds.
     """
     turned = number // REAL_PER_DIGIT % 2 == 1
     draws = np.random.RandomState(number % REAL_PER_DIGIT).standard_normal(20)  # ten coins, then ten places
@@ -85,7 +85,7 @@ def tiles_of_round(number: int) -> list[Tile]:
 
 
 def seed_of_zero(number: int) -> int:
-    """The seed of a round's 0, if it is generated; that of its 1 is the next, and so on."""
+    """The seed of a round's generated 0; the 1 has the next seed, and so on."""
     return FIRST_SEED + 10 * number
 
 
@@ -98,7 +98,7 @@ def pixels_of_tile(
 
 
 def play(generator: DigitGenerator, real: npt.NDArray[np.uint8], state: dict[str, Any]) -> None:
-    """The tiles, and under them the button: it shows the answer, then deals the next ten."""
+    """The tiles and the button below them, which shows the answer and then deals the next ten."""
     number, marked = state["round"], state["marked"]
     tiles = tiles_of_round(number)
     with st.container(key="tiles"):
@@ -118,22 +118,23 @@ def play(generator: DigitGenerator, real: npt.NDArray[np.uint8], state: dict[str
         else:
             st.button("Ten more", type="primary", key="deal", on_click=deal, args=(state,))
             right = sum(mark == tile.generated for mark, tile in zip(marked, tiles, strict=True))
-            drawn = sum(tile.generated for tile in tiles)
-            st.markdown(f"**{right} of ten right.** The network drew {drawn}, people wrote {10 - drawn}.")
+            generated = sum(tile.generated for tile in tiles)
+            st.markdown(f"**{right} of 10 correct.** {generated} were generated, {10 - generated} were real.")
     show_score(state["score"])
     st.caption(
-        f"Round {number + 1}: a generated 0 has seed {seed_of_zero(number)}, a 1 the next, and so on; real "
-        f"ones are number {number % REAL_PER_DIGIT + 1} of their digit in MNIST's test set. A coin decides "
-        "between the two; nobody has chosen. A generated one is the network's shape, MNIST's own scan rule."
+        f"Round {number + 1}: a generated 0 has seed {seed_of_zero(number)}, a generated 1 the next seed, "
+        f"and so on. Each real digit is number {number % REAL_PER_DIGIT + 1} of its kind in MNIST's test "
+        "set. A coin toss decides between generated and real; the pictures are uncurated. Generated digits "
+        "have the network's shape and the greys of MNIST's own scan rule."
     )
 
 
 def show_open_tile(number: int, place: int, tile: Tile, picture: str) -> None:
-    """A picture that is a checkbox: its label lies over it, unseen (app.css)."""
+    """A picture that works as a checkbox: the transparent label lies over it (app.css)."""
     with st.container(key=f"tile_{place}"):
         st.html(picture)
         st.checkbox(
-            f"Picture {place + 1}, a {tile.digit}: drawn by the network",
+            f"Picture {place + 1}, a {tile.digit}: generated",
             key=f"tile.{number}.{place}",
             on_change="ignore",
             persist_state="session",
@@ -143,7 +144,7 @@ def show_open_tile(number: int, place: int, tile: Tile, picture: str) -> None:
 def show_answered_tile(place: int, tile: Tile, picture: str, marked: bool) -> None:
     right = marked == tile.generated
     with st.container(key=f"tile_{'right' if right else 'wrong'}_{place}"):
-        word = "network" if tile.generated else "person"
+        word = "generated" if tile.generated else "real"
         st.html(f"{picture}<p class=verdict>{'✓' if right else '✗'} {word}</p>")
 
 
@@ -160,10 +161,12 @@ def deal(state: dict[str, Any]) -> None:
 
 def show_score(score: dict[int, int]) -> None:
     if not score:
-        st.markdown("Guessing gives about five of ten.")
+        st.markdown("Guessing gets about 5 of 10 correct.")
         return
     right, judged = sum(score.values()), 10 * len(score)
-    st.markdown(f"So far {right} of {judged} right, {right / judged:.0%}. Guessing gives about 50 %.")
+    st.markdown(
+        f"So far {right} of {judged} correct, {100 * right / judged:.0f} %. Guessing gets about 50 %."
+    )
 
 
 if __name__ == "__main__":

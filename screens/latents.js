@@ -1,5 +1,5 @@
-// A picture and sliders of z. While a slider is dragged its frames are shown, drawn by the server beforehand; let go,
-// the server is told the new value and draws the frames of all sliders anew.
+// A picture and sliders for z. While a slider is dragged, the picture shows frames that the server has made beforehand.
+// When it is released, the server gets the new value and makes new frames for all sliders.
 
 export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector('.latents')
@@ -10,24 +10,24 @@ export default function ({ data, parentElement, setTriggerValue }) {
     parentElement.append(root)
   }
   const frame = root.querySelector('.frame')
-  frame.setAttribute('aria-label', `the ${data.digit} that these numbers make`)
+  frame.setAttribute('aria-label', `the ${data.digit} made from these numbers`)
   show(data.picture, 0, 1)
 
   const rows = root.querySelector('.rows')
   const numbers = data.sliders.map((slider) => slider.number).join()
   if (rows.dataset.numbers !== numbers) {
-    // other numbers of z: other sliders; else they stay, with the keyboard's focus on one of them
+    // New sliders only for other numbers of z; otherwise the same sliders keep the keyboard focus.
     rows.dataset.numbers = numbers
     rows.replaceChildren(...data.sliders.map(makeRow))
   }
   data.sliders.forEach((slider, index) => {
     const row = rows.children[index]
     const input = row.querySelector('input')
-    const said = row.querySelector('output')
+    const readout = row.querySelector('output')
     input.value = slider.value
-    said.textContent = slider.value.toFixed(1)
+    readout.textContent = slider.value.toFixed(1)
     input.oninput = () => {
-      said.textContent = Number(input.value).toFixed(1)
+      readout.textContent = Number(input.value).toFixed(1)
       show(slider.frames, Math.round((input.value - data.low) / data.step), data.frames)
     }
     input.onchange = () => setTriggerValue('moved', [slider.number, Number(input.value)])

@@ -1,4 +1,4 @@
-"""Sliders of z whose picture follows while they are dragged: the server draws every frame before."""
+"""Sliders for z with a picture that follows while one is dragged: the server makes every frame beforehand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import streamlit as st
 from PIL import Image
 
-from screens.shared import source_from_png
+from screens.picture import source_from_png
 
 KEY = "latents"
 _sliders = st.components.v2.component(
@@ -20,7 +20,7 @@ _sliders = st.components.v2.component(
 
 
 def sprite_from_pixels(pixels: npt.NDArray[np.uint8]) -> str:
-    """Frames, uint8 [F, 28, 28] -> one picture of them all, below one another, as the source of an image."""
+    """Frames, uint8 [F, 28, 28] -> the `src` of one image with all frames stacked vertically."""
     buffer = io.BytesIO()
     Image.fromarray(pixels.reshape(-1, 28)).save(buffer, "PNG")
     return source_from_png(buffer.getvalue())
@@ -34,9 +34,9 @@ def latents_component(
     sliders: Sequence[tuple[int, float, str]],
     on_change: Callable[[int, float], None],
 ) -> None:
-    """The picture and a slider for each (number of z, its value, a frame for each of `values`).
+    """The picture and a slider for each (index in z, its value, a sprite with a frame per entry of `values`).
 
-    `on_change` is called with the number and the new value when a slider is let go.
+    `on_change` is called with the index and the new value when a slider is released.
     """
 
     def released() -> None:

@@ -1,6 +1,6 @@
-"""How it learns, in a student's words: two networks, the digits epoch by epoch, z to drag, how good it is.
+"""How it learns: the two networks, the digits epoch by epoch, the finish, z to change, and how good it is.
 
-What is not drawn here was recorded: the sheets and losses of docs/training/best, the card docs/quality.json.
+The sheets and losses come from docs/training/best, the figures from docs/quality.json.
 """
 
 from __future__ import annotations
@@ -22,88 +22,78 @@ from PIL import Image
 from digit_generator.finish import scans
 from digit_generator.generate import MAX_SEED, DigitGenerator, latents_from_seeds
 from digit_generator.render import png_from_line
+from screens import ROOT
+from screens.address import Address, initial_state, show_address
+from screens.chart import chart
 from screens.latents import latents_component, sprite_from_pixels
-from screens.shared import (
-    ROOT,
-    Address,
-    generator_or_placeholder,
-    image_from_pixels,
-    key_of,
-    new_seed,
-    opened,
-    pick_digit,
-    show_address,
-    show_title,
-    source_from_bytes,
-    source_from_png,
-)
+from screens.model import generator_or_placeholder, key_of, new_seed
+from screens.picture import image_from_pixels, source_from_png
+from screens.widgets import pick_digit, show_title
 
 TRAINING = ROOT / "docs" / "training" / "best"
 CARD = ROOT / "docs" / "quality.json"
 FAULTS = ROOT / "docs" / "quality" / "least-liked.png"
+START = {"digit": 3, "seed": 0}  # what a visitor sees before the first click
 STRIP_SEEDS = 5  # of the ten on every sheet
-COUNTED_SEEDS = 100  # of which the page says how many had a z refused
+COUNTED_SEEDS = 100  # the page says for how many of these the first z is rejected
 SLIDERS = 6
-FRAMES = np.linspace(-3, 3, 31)  # what a slider can set; of N(0, 1) three in a thousand lie beyond
+FRAMES = np.linspace(-3, 3, 31)  # the positions of a slider; three in a thousand of N(0, 1) lie beyond
 
 
 def main() -> None:
     show_title(
         "How it learns",
-        "Two networks play against each other: one draws, one judges. Here is the game, from the "
-        "first epoch to the last.",
+        "Two networks compete: one generates digits, the other tries to tell them from real ones. This page "
+        "follows them from the first epoch to the last.",
     )
-    asked = opened("learn", recipe_from_address)
+    initial = initial_state("learn", state_from_address)
     generator, _ = generator_or_placeholder()
     trained = generator if isinstance(generator, DigitGenerator) else None
     show_networks(trained)
-    digit = show_film_strip(asked["digit"])
-    st.session_state.setdefault("learn.seed", asked["seed"])
+    digit = show_film_strip(initial["digit"])
+    st.session_state.setdefault("learn.seed", initial["seed"])
     show_stages(trained, digit)
     show_latents(trained, digit)
     show_losses()
     show_card(trained)
     seed = st.session_state["learn.seed"]
-    show_address({} if (digit, seed) == (3, 0) else {"digit": digit, "seed": seed})
+    state = {"digit": digit, "seed": seed}
+    show_address({} if state == START else state)
 
 
-def recipe_from_address(address: Address) -> dict[str, Any]:
-    return {"digit": address.whole("digit", 0, 9, 3), "seed": address.whole("seed", 0, MAX_SEED, 0)}
+def state_from_address(address: Address) -> dict[str, Any]:
+    return {
+        "digit": address.whole("digit", 0, 9, START["digit"]),
+        "seed": address.whole("seed", 0, MAX_SEED, START["seed"]),
+    }
 
 
 def show_networks(generator: DigitGenerator | None) -> None:
     st.header("Two networks", anchor=False)
-    drawn = ""
+    sample = ""
     if generator:
-        drawn = image_from_pixels(generator.variant(raw=True).digits(3, [1])[0], "sample", "a drawn 3")
+        sample = image_from_pixels(generator.variant(raw=True).digits(3, [1])[0], "sample", "a generated 3")
     st.html(
         "<div class=networks>"
-        + network(
-            "The generator draws", ["100 random numbers, a digit", 256, 512, 1024, f"{drawn}784 pixels"]
-        )
-        + network(
-            "The discriminator judges", [f"{drawn}784 pixels, a digit", 1024, 512, 256, "how real it looks"]
-        )
+        + network("Generator", ["100 random numbers and a digit", 256, 512, 1024, f"{sample}784 pixels"])
+        + network("Discriminator", [f"{sample}784 pixels and a digit", 1024, 512, 256, "how real it looks"])
         + "</div>"
     )
     st.markdown(
-        "**The generator** gets a hundred random numbers, called z, and the digit it shall draw. "
-        "Layer by layer it "
-        "turns them into 784 shades of grey. In the beginning that is noise: its 1.5 million "
-        "weights are random, too.\n\n"
-        "**The discriminator** gets a picture and a digit, half of the time a real one from "
-        "MNIST, half of the time a "
-        "drawn one, and says how real the pair looks. It is told the truth afterwards and "
-        "changes its weights a little, "
-        "to be right more often. Then the generator changes its own, to be found out less often. "
-        "It never sees a real "
-        "digit; all it learns from is what the judge would have liked better. After 60,000 "
-        "pictures, one epoch is over."
+        "**The generator** receives a hundred random numbers, called z, and the digit to generate. Layer by "
+        "layer it turns them into 784 shades of grey. At first the result is noise, because its 1.5 million "
+        "weights are random too.\n\n"
+        "**The discriminator** receives a picture and a digit. Half of the pictures are real, from MNIST; "
+        "half are generated. It says how real each picture looks. Then it is told which ones were real and "
+        "adjusts its weights a little, to be right more often. After that, the generator adjusts its own "
+        "weights, to be found out less often. It never sees a real digit: it learns only from what the "
+        "discriminator would have rated as more real. One epoch is one pass over MNIST's 60,000 training "
+        "images."
     )
 
 
 def network(title: str, layers: Sequence[int | str]) -> str:
-    """One row of boxes: as high as a layer is wide, words where there is no layer."""
+    """One row of boxes: a bar for each layer, as high as the layer is wide, and words at both ends."""
     boxes = "".join(
         f"<li style='--units: {layer}'><i></i><span>{layer:,} units</span></li>"
         if isinstance(layer, int)
@@ -114,12 +104,12 @@ def network(title: str, layers: Sequence[int | str]) -> str:
 
 
 def show_film_strip(first: int) -> int:
-    """The same z at every epoch that has a sheet. Returns the digit that is picked."""
-    st.header("The same numbers, epoch by epoch", anchor=False)
+    """Digits of the same z at every epoch that has a sheet. Returns the digit that is picked."""
+    st.header("The same random numbers, epoch by epoch", anchor=False)
     digit = pick_digit("Digit to follow", "digit_learn", first)
     strip = film_strip(sheet_versions(TRAINING))
     if not strip:
-        st.info("The sheets of the training are not here: docs/training/best holds them in the repository.")
+        st.info("The sheets of the training are missing. In the repository they are in docs/training/best.")
         return digit
     heads = "".join(f"<th scope=col>{epoch}</th>" for epoch in strip)
     rows = ""
@@ -129,24 +119,24 @@ def show_film_strip(first: int) -> int:
             for epoch, digits in strip.items()
         )
         cells = "".join(f"<td>{picture}</td>" for picture in pictures)
-        rows += f"<tr><th scope=row>z {seed}</th>{cells}</tr>"
+        rows += f"<tr><th scope=row>seed {seed}</th>{cells}</tr>"
     heads = f"<thead><tr><th scope=col>epoch</th>{heads}</tr></thead>"
     st.html(f"<table class=film>{heads}<tbody>{rows}</tbody></table>")
     st.caption(
-        "Each row keeps its hundred random numbers; only the weights change from picture to picture. "
-        "From the training of the weights that come with this program, raw and none chosen: seeds 0 to 4."
+        "Each row uses the same hundred random numbers; only the weights change from picture to picture. "
+        "The digits are raw and uncurated, from the training of the weights that come with this program."
     )
     return digit
 
 
 def sheet_versions(folder: Path) -> list[tuple[str, int]]:
-    """Which sheets there are and when each was written: changes when a training is replaced."""
+    """The path and modification time in ns of each sheet: a cache key that changes with the training."""
     return [(str(path), path.stat().st_mtime_ns) for path in sorted(folder.glob("epoch-*.png"))]
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
 def film_strip(sheets: list[tuple[str, int]]) -> dict[int, npt.NDArray[np.uint8]]:
-    """Epoch -> uint8 [10 digits, 10 seeds, 28, 28], cut out of the sheets that the training wrote."""
+    """Epoch -> uint8 [10 digits, 10 seeds, 28, 28], cut from the sheets that the training wrote."""
     strip = {}
     for name, _ in sheets:
         if epoch := re.search(r"epoch-(\d+)\.png$", name):
@@ -156,7 +146,7 @@ def film_strip(sheets: list[tuple[str, int]]) -> dict[int, npt.NDArray[np.uint8]
 
 
 def digits_from_sheet(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The generated digits of a sheet of the training: cells of 30 under a margin of 14, all doubled."""
+    """The digits of a training sheet, uint8 [10, 10, 28, 28]: cells of 30 below a margin of 14, doubled."""
     cells = sheet[28 : 28 + 600 : 2, 0:600:2].reshape(10, 30, 10, 30).swapaxes(1, 2)
     return cells[:, :, :28, :28].copy()
 
@@ -170,87 +160,32 @@ def show_losses() -> None:
         "<div class=charts>"
         + chart(
             history,
-            "How real the judge finds them, 0 to 1",
-            {"p_real": "real digits", "p_fake": "drawn digits"},
+            "How real the discriminator rates them, from 0 to 1",
+            {"p_real": "real digits", "p_fake": "generated digits"},
             (0, 1),
         )
         + chart(history, "Losses, in nats", {"loss_d": "discriminator", "loss_g": "generator"}, None)
         + "</div>"
     )
     st.markdown(
-        "At the start the judge is sure of itself. Within a few epochs both curves of the first picture meet "
-        "near one half: it can hardly tell any more and says so. A loss counts how wrong a network was, on "
-        "average; neither falls to zero, because whenever one gets better the other has a harder time. "
-        "Low losses are not the aim: good digits are."
+        "At first the discriminator is confident. Within a few epochs both curves of the first chart meet "
+        "near one half: this discriminator can hardly tell the two apart. A new classifier, trained when the "
+        "generator is finished, can do better; the table below says how much.\n\n"
+        "A loss measures how wrong a network is on average. Neither loss falls to zero, because each "
+        "network's progress makes the other's task harder. The goal is good digits, not low losses."
     )
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """One row per epoch; none if the file is missing or is not what the training writes."""
+    """One row per epoch; no rows if the file is missing or is not what the training writes."""
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
     except (OSError, ValueError):
         return []
 
 
-def chart(
-    history: Sequence[Mapping[str, float]],
-    title: str,
-    series: Mapping[str, str],
-    limits: tuple[float, float] | None,
-) -> str:
-    """Two curves over the epochs as SVG: drawn here, so that nobody waits for a library of charts."""
-    width, height, left, bottom = 480, 260, 34, 28
-    low, high = limits or (0, np.ceil(max(row[name] for row in history for name in series)))
-    last = history[-1]["epoch"]
-
-    def place(epoch: float, value: float) -> str:
-        x = left + (width - left - 8) * (epoch - 1) / (last - 1)
-        y = 8 + (height - bottom - 8) * (high - value) / (high - low)
-        return f"{x:.1f},{y:.1f}"
-
-    ticks = ""
-    for share in (0, 0.5, 1):
-        value = low + share * (high - low)
-        x, y = place(1, value).split(",")
-        ticks += f'<line x1="{x}" x2="{width - 8}" y1="{y}" y2="{y}"/>'
-        ticks += f'<text x="{left - 6}" y="{y}" dy="4" text-anchor="end">{value:g}</text>'
-    for epoch in (1, round(last / 2), last):
-        x, _ = place(epoch, low).split(",")
-        anchor = "end" if epoch == last else "start" if epoch == 1 else "middle"
-        ticks += f'<text x="{x}" y="{height - 8}" text-anchor="{anchor}">epoch {epoch}</text>'
-    curves = ""
-    for number, name in enumerate(series):
-        points = " ".join(place(row["epoch"], row[name]) for row in history)
-        curves += f'<polyline class="curve{number}" points="{points}"/>'
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><style>{CHART_STYLE}</style>'
-        f"{ticks}{curves}</svg>"
-    )
-    keys = "".join(f"<span class=key{number}>{words}</span>" for number, words in enumerate(series.values()))
-    ends = ", ".join(
-        f"{words} {history[0][name]:.2f} after the first epoch and {history[-1][name]:.2f} after the last"
-        for name, words in series.items()
-    )
-    return (
-        f"<figure><figcaption>{title}<small>{keys}</small></figcaption>"
-        f'<img src="{source_from_bytes(svg.encode(), "svg+xml")}" alt="{title}: {ends}"></figure>'
-    )
-
-
-# An image sees nothing of app.css: the colours of its theme once more.
-CHART_STYLE = """
-line { stroke: #dcd9d2 } text { fill: #62605c; font: 13px "Source Sans", system-ui, sans-serif }
-polyline { fill: none; stroke-width: 2.5; stroke-linejoin: round }
-.curve0 { stroke: #2f4ac2 } .curve1 { stroke: #b35900 }
-@media (prefers-color-scheme: dark) {
-  line { stroke: #383a42 } text { fill: #a8a69f } .curve0 { stroke: #8fa2ff } .curve1 { stroke: #ffb366 }
-}
-"""
-
-
 def show_card(generator: DigitGenerator | None) -> None:
-    """The quality card in words: ours, raw too, real digits and the textbook recipe; then its faults."""
+    """The quality card as a table: generated, raw, real and textbook digits; then the faults."""
     try:
         card = json.loads(CARD.read_text())
         rows = card_rows(card)
@@ -258,7 +193,7 @@ def show_card(generator: DigitGenerator | None) -> None:
         return
     st.header("How good is it?", anchor=False)
     st.html(
-        "<table class=card><thead><tr><th scope=col></th>"
+        "<table class=card><thead><tr><th scope=col>Measure</th>"
         + "".join(f"<th scope=col>{COLUMNS[column]}</th>" for column in card_columns(card))
         + "</tr></thead><tbody>"
         + "".join(
@@ -270,83 +205,89 @@ def show_card(generator: DigitGenerator | None) -> None:
         + "</tbody></table>"
     )
     if generator and generator.digest != card["subject"]["sha256"]:
-        st.caption("Measured on the weights that come with this program; other weights draw on this page.")
+        st.caption("These figures are for the weights that come with this program. This page uses others.")
+    st.markdown(verdict(card))
     if FAULTS.exists():
         st.markdown(
-            "**What is wrong with it.** Some have broken or doubled strokes, filled loops or specks. "
-            "These twenty its judges liked least, of thousands: above each, the judge and the seed, "
-            "the digit asked for and the digit read."
+            "**Its faults.** Some generated digits have broken or doubled strokes, filled loops or specks. "
+            "Below are the twenty lowest-scoring digits of thousands. Each label gives the reader (*own*: a "
+            "classifier trained on MNIST; *OCR*: a program that reads scanned text) and the seed, then the "
+            "digit asked for and the digit read."
         )
         with st.container(key="faults"):
-            st.image(str(FAULTS), output_format="PNG")
-    st.markdown(verdict(card))
+            st.image(
+                str(FAULTS),
+                output_format="PNG",
+                alt="The twenty lowest-scoring generated digits, each with its reader, its seed, the digit "
+                "asked for and the digit read",
+            )
 
 
 def verdict(card: Mapping[str, Any]) -> str:
-    """What the card says in the end, in words."""
+    """The most important figures of the card, in words."""
     read, read_real = (
         figure(card, column, "asked_ocr", ("share",), ".1%") for column in ("generated", "real")
     )
     told = figure(card, "generated", "two_sample", ("accuracy",), ".1%")
     return (
-        f"A program that reads scanned paper reads {read} of the drawn digits as asked, and {read_real} of "
-        "the real ones. A network that is made to tell drawn from real, and looks at every pixel, is right "
-        f"in {told} of cases; guessing is right in half of them. `docs/quality.md` is the whole card, with "
-        "its protocol."
+        f"An OCR program reads {read} of the generated digits as the digit asked for, and {read_real} of the "
+        "real ones. A classifier trained to tell generated digits from real ones compares every grey level "
+        f"and is right in {told} of cases; guessing is right in half of them. `docs/quality.md` has all "
+        "figures and how they were measured."
     )
 
 
-COLUMNS = {"generated": "drawn", "raw": "raw", "real": "real", "classic": "textbook recipe"}
-# What a student can picture: title, explanation, where the card has it, how it is written.
+COLUMNS = {"generated": "generated", "raw": "raw", "real": "real", "classic": "textbook recipe"}
+# The measures that need no background: title, explanation, path in the card, format.
 ROWS = [
     (
         "Read as the digit asked for",
-        "by a program that reads scanned paper; higher is better",
+        "by an OCR program; higher is better",
         "asked_ocr",
         ("share",),
         ".1%",
     ),
     (
         "Broken shapes",
-        "pieces and holes that hardly any real digit of its kind has, or a speck; lower is better",
+        "share with a speck, or with pieces or holes that hardly any real digit has; lower is better",
         "broken_shapes",
         ("share",),
         ".1%",
     ),
     (
         "Distance from real digits (FID)",
-        "0 would be the same distribution; “real” is one half of the real digits against the other half",
+        "0 means the same distribution; “real” compares one half of the real digits with the other half",
         "distance",
         ("equal", "fid"),
         ".2f",
     ),
     (
         "Variety (coverage)",
-        "share of real digits that have a drawn one close by; higher is better",
+        "share of real digits with a generated digit close by; higher is better",
         "neighbours",
         ("equal", "coverage"),
         ".1%",
     ),
     (
-        "Good to learn from",
-        "real digits read right by a network that learned from drawn ones only; higher is better",
+        "Useful as training data",
+        "accuracy on real digits of a classifier trained on generated digits only; higher is better",
         "train_on_generated",
         ("accuracy",),
         ".1%",
     ),
     (
-        "Told from real by a network",
-        "50 % is guessing; it has learned to tell drawn from real ones, and sees every grey level",
+        "Told from real by a classifier",
+        "accuracy of a classifier trained to tell generated digits from real ones; 50 % is guessing",
         "two_sample",
         ("accuracy",),
-        ".0%",
+        ".1%",
     ),
     (
         "Copied?",
-        "share that is nearer to a picture learned from than to one never seen; 50 % is no copying",
+        "share nearer to a training image than to an image never seen in training; 50 % means no copying",
         "copying",
         ("share",),
-        ".0%",
+        ".1%",
     ),
 ]
 
@@ -356,7 +297,7 @@ def card_columns(card: Mapping[str, Any]) -> list[str]:
 
 
 def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
-    """(title, explanation, a figure for each of card_columns) for what was measured of ROWS."""
+    """(title, explanation, a figure for each of card_columns) for each of ROWS that was measured."""
     return [
         (title, words, [figure(card, column, row, path, form) for column in card_columns(card)])
         for title, words, row, path, form in ROWS
@@ -365,38 +306,38 @@ def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
 
 
 def figure(card: Mapping[str, Any], column: str, row: str, path: Sequence[str], form: str) -> str:
-    """The mean over all generations, as it is written; "–" where it was not measured."""
+    """The mean over all generations as text; "–" if it was not measured."""
     values = [reduce(getitem, path, measured) for measured in card[column].get(row, [])]
     return format(fmean(values), form).replace("%", " %") if values else "–"
 
 
 def show_stages(generator: DigitGenerator | None, digit: int) -> None:
-    """One digit as the network drew it, as its scan, and finished; and how often a z is refused."""
+    """One digit raw, as its scan, and finished; and how often the choice rejects a seed's first z."""
     if generator is None:
         return
     seed = st.session_state["learn.seed"]
     raw = generator.variant(raw=True).digits(digit, [seed])
     (scan,) = scans(raw, np.array([digit]), np.array([seed]))
-    st.header("From the network's drawing to the finished digit", anchor=False)
+    st.header("From raw to finished", anchor=False)
     st.markdown(
-        f"This is the {digit} of seed {seed}. Like every digit of these pages it is **the network's shape, "
-        "MNIST's own scan rule**."
+        f"This is the {digit} with seed {seed}. As on every page here, the shape comes from the network and "
+        "the greys come from MNIST's own scan rule."
     )
     scanned = source_from_png(png_from_line(np.uint8(255) * scan, scale=8))
     pictures = {
         "1. Raw": (
-            image_from_pixels(raw[0], "pixels", f"a {digit} as the network drew it"),
-            "The network gives the shape. Its own greys are smooth and a little blurred.",
+            image_from_pixels(raw[0], "pixels", f"the raw {digit}"),
+            "The network's own pixels: the greys are smooth and a little blurred.",
         ),
         "2. Scan": (
-            f'<img class=scan src="{scanned}" alt="the scan of this {digit}">',
-            f"Enlarged to {len(scan)}×{len(scan)} pixels and cut at half of the ink, with a rough outline: "
-            "MNIST's digits were black-and-white scans, too.",
+            f'<img class=scan src="{scanned}" alt="the black-and-white scan of this {digit}">',
+            f"Enlarged to {len(scan)}×{len(scan)} pixels and made black and white at half ink, with a "
+            "slightly rough outline, like the scans that MNIST was made from.",
         ),
         "3. Finished": (
             image_from_pixels(generator.digits(digit, [seed])[0], "pixels", f"the finished {digit}"),
-            "The rule that MNIST was made by gives the greys: the average of the scan in 20×20 pixels, put "
-            "with its centre of mass in the middle of 28×28.",
+            "MNIST's own rule makes the greys: the scan is averaged down to 20×20 pixels and placed with its "
+            "centre of mass in the middle of 28×28.",
         ),
     }
     st.html(
@@ -410,37 +351,37 @@ def show_stages(generator: DigitGenerator | None, digit: int) -> None:
     if generator.choice:
         others = seeds_with_another_z(key_of(generator), digit, generator)
         st.markdown(
-            "Some z are refused, because they cannot write: then the seed's next hundred numbers are taken. "
-            f"Of the seeds 0 to {COUNTED_SEEDS - 1}, {others} write their {digit} with another z than "
-            "their first."
+            "The choice rejects a z whose digit does not look real enough. Then the seed's next hundred "
+            f"numbers are used. For the {digit}, this happens with {others} of the seeds 0 to "
+            f"{COUNTED_SEEDS - 1}."
         )
     else:
-        st.markdown("No z is refused: these weights have no choice file beside them.")
-    st.button("Another seed", key="stages_seed", on_click=take_another_seed)
+        st.markdown("No z is rejected, because these weights have no choice file.")
+    st.button("New seed", key="stages_seed", on_click=use_new_seed)
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def seeds_with_another_z(key: tuple[str, int, str], digit: int, _generator: DigitGenerator) -> int:
-    """How many of the first seeds have their first z refused; `key` is key_of the generator."""
+    """How many of the first seeds have their first z rejected; `key` is key_of the generator."""
     seeds = range(COUNTED_SEEDS)
     changed = _generator.latents(seeds, [digit] * COUNTED_SEEDS) != latents_from_seeds(seeds)
     return int(changed.any(axis=1).sum())
 
 
-def take_another_seed() -> None:
+def use_new_seed() -> None:
     st.session_state["learn.seed"] = new_seed()
     st.session_state["learn.z"] = {}
 
 
 @st.fragment
 def show_latents(generator: DigitGenerator | None, digit: int) -> None:
-    """Six of the hundred numbers to drag. The frames of each slider are drawn before it is touched."""
+    """Six of the hundred numbers as sliders. All frames of a slider are made before a visitor moves it."""
     seed = st.session_state["learn.seed"]
-    st.header("Turn the numbers yourself", anchor=False)
+    st.header("Change the numbers yourself", anchor=False)
     if generator is None:
-        st.info("There is no trained model to draw with: see the first page for how to get one.")
+        st.info("There is no trained model. The first page says how to get one.")
         return
-    changes = st.session_state.setdefault("learn.z", {})  # number of z -> what it was dragged to
+    changes = st.session_state.setdefault("learn.z", {})  # index in z -> the value it was dragged to
     z = generator.latents([seed], [digit])
     numbers = most_telling(key_of(generator), digit, seed, generator)
     for number, value in changes.items():
@@ -449,12 +390,12 @@ def show_latents(generator: DigitGenerator | None, digit: int) -> None:
     for row, number in enumerate(numbers):
         swept[row * len(FRAMES) : (row + 1) * len(FRAMES), number] = FRAMES
     each = np.concatenate([z, swept])
-    # In place: the box would move the strokes by whole pixels.
+    # In place: centring would move the strokes by whole pixels.
     pixels = generator.pixels(each, [digit] * len(each), [seed] * len(each), in_box=False)
     frames = pixels[1:].reshape(len(numbers), len(FRAMES), 28, 28)
     st.markdown(
-        f"The {digit} of seed {seed} begins with a hundred numbers. The six that change it most are here: "
-        "drag one and see the picture follow. It is finished, but every stroke stays in its place."
+        f"The {digit} with seed {seed} starts from a hundred numbers. These six change it most: drag one and "
+        "watch the picture. The picture is finished, but not centred, so that nothing jumps."
     )
     latents_component(
         picture=sprite_from_pixels(pixels[:1]),
@@ -466,18 +407,20 @@ def show_latents(generator: DigitGenerator | None, digit: int) -> None:
         on_change=lambda number, value: changes.update({number: value}),
     )
     with st.container(key="latents_actions", horizontal=True):
-        if st.button("Back to the seed", key="z_back", disabled=not changes):
+        if st.button("Reset", key="z_back", disabled=not changes):
             changes.clear()
             st.rerun(scope="fragment")
-        if st.button("Other numbers", key="z_other"):
-            take_another_seed()
+        if st.button("New seed", key="z_other"):
+            use_new_seed()
             st.rerun()
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def most_telling(key: tuple[str, int, str], digit: int, seed: int, _generator: DigitGenerator) -> list[int]:
-    """The numbers of z, 0...99, that change the network's drawing most between -2 and 2, the most telling
-    first; `key` is key_of the generator."""
+    """The six numbers of z, by index 0...99, that change the raw picture most between -2 and 2.
+
+    The one with the largest effect comes first; `key` is key_of the generator.
+    """
     z = _generator.latents([seed], [digit]).repeat(200, axis=0)
     z[np.arange(100), np.arange(100)] = -2
     z[np.arange(100, 200), np.arange(100)] = 2

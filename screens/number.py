@@ -1,4 +1,4 @@
-"""Write a number: what is typed, in one hand, with a box for every character; many at once from a pattern."""
+"""Write a number: a typed text in one handwriting, with a box per character; or many texts from a pattern."""
 
 from __future__ import annotations
 
@@ -6,93 +6,91 @@ from typing import Any
 
 import streamlit as st
 
+from digit_generator.files import zip_from_files
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.number import (
-    MAX_CHARACTERS,
     Line,
     NumberError,
     checked_text,
-    stem_of_text,
     texts_from_pattern,
     write_number,
 )
-from digit_generator.recipe import STYLE_NAMES, Recipe, style_suffix
-from digit_generator.render import png_from_line, zip_from_files
+from digit_generator.recipe import MAX_CHARACTERS, Recipe, stem_of_text, style_suffix
+from digit_generator.render import png_from_line
 from digit_generator.style import Style, StyleControls, StyleError
 from screens import styles
-from screens.shared import (
-    Address,
+from screens.address import Address, initial_state, show_address, style_from_address, style_names
+from screens.model import (
     Variant,
+    command,
     key_of,
-    literal,
     new_seed,
-    opened,
-    sentence,
-    show_address,
     show_switches,
-    show_title,
-    source_from_png,
     trained_generator_or_stop,
     variant_from_address,
     variant_of,
 )
+from screens.picture import source_from_png
+from screens.widgets import escape_markdown, sentence, show_title
 
-FIRST = "2026"
-MAX_LINES = 100  # of a pattern, on a page that many share
+START = {"text": "2026", "seed": 0}  # what a visitor sees before the first click
+MAX_LINES = 100  # from a pattern, on a server that many visitors share
+MAX_PATTERN = 40  # characters
 
 
 def main() -> None:
     show_title(
         "Write a number",
-        "Dates, prices, telephone numbers: digits, spaces and the signs . , - : / + in one hand.",
+        "Dates, prices and phone numbers: digits, spaces and the signs . , - : / + in one handwriting.",
     )
     loaded = trained_generator_or_stop()
-    asked = opened("number", recipe_from_address)
-    generator, variant = variant_of("number", loaded, asked)
-    st.session_state.setdefault("number.seed", asked["seed"])
+    initial = initial_state("number", state_from_address)
+    generator, variant = variant_of("number", loaded, initial)
+    st.session_state.setdefault("number.seed", initial["seed"])
     with st.container(key="number_controls", horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Number",
-            asked["text"],
+            initial["text"],
             max_chars=MAX_CHARACTERS,
             key="number.text",
             persist_state="session",
             autocomplete="off",
         )
-        st.button("Another hand", type="primary", key="number_hand", on_click=take_another_hand)
+        st.button("New seed", type="primary", key="number_new_seed", on_click=use_new_seed)
     seed = st.session_state["number.seed"]
 
     controls, problem = styles.controls_or_problem(generator)
-    style = Style(**styles.wanted_style("number", asked, controls)) if controls else Style()
+    style = Style(**styles.wanted_style("number", initial, controls)) if controls else Style()
     line = show_line(generator, variant, text or "", seed, style, controls)
-    with st.expander("Which seed, in what style", key="number_choices", on_change="rerun") as choices:
-        if choices.open:
+    styled = bool(style_names(initial))
+    with st.expander("Options: seed, style", styled, key="number_options", on_change="rerun") as options:
+        if options.open:
             st.session_state["number.typed_seed"] = seed
-            st.number_input("Seed", 0, MAX_SEED, key="number.typed_seed", on_change=take_typed_seed)
-            styles.show_style_controls("number", asked, controls, problem)
-            show_switches("number", loaded, asked)
-    with st.expander("Many at once, to train a reader with", key="number_many", on_change="rerun") as many:
+            st.number_input("Seed", 0, MAX_SEED, key="number.typed_seed", on_change=use_typed_seed)
+            styles.show_style_controls("number", initial, controls, problem)
+            show_switches("number", loaded, initial)
+    with st.expander("Many numbers, as training data", key="number_many", on_change="rerun") as many:
         if many.open:
             show_many(generator, variant, seed, style, controls)
     if line:
         show_address({"text": line.text, "seed": seed, **style.asked, **variant.address})
 
 
-def recipe_from_address(address: Address) -> dict[str, Any]:
+def state_from_address(address: Address) -> dict[str, Any]:
     return {
-        "text": address.text("text", MAX_CHARACTERS, FIRST),
-        "seed": address.whole("seed", 0, MAX_SEED, 0),
-        **{name: address.decimal(name) for name in STYLE_NAMES},
+        "text": address.text("text", MAX_CHARACTERS, START["text"]),
+        "seed": address.whole("seed", 0, MAX_SEED, START["seed"]),
+        **style_from_address(address),
         **variant_from_address(address),
     }
 
 
-def take_another_hand() -> None:
+def use_new_seed() -> None:
     st.session_state["number.seed"] = new_seed()
 
 
-def take_typed_seed() -> None:
-    """A seed was typed. An empty field leaves what was drawn."""
+def use_typed_seed() -> None:
+    """A seed was typed. An empty field changes nothing."""
     if st.session_state["number.typed_seed"] is not None:
         st.session_state["number.seed"] = st.session_state["number.typed_seed"]
 
@@ -105,7 +103,7 @@ def show_line(
     style: Style,
     controls: StyleControls | None,
 ) -> Line | None:
-    """The line, enlarged and at its own size, with what to take away; or a sentence of what is wrong."""
+    """The line, enlarged and at its original size, with downloads; or a sentence on what is wrong."""
     if not text.strip():
         st.info("Type a number above, such as 2026 or 3.14.", icon=":material/edit:")
         return None
@@ -113,7 +111,7 @@ def show_line(
         keys = key_of(generator), controls.digest if controls else ""
         line = written(keys, text, seed, tuple(style.asked.items()), generator, controls)
     except (NumberError, StyleError) as error:
-        st.warning(literal(sentence(error)), icon=":material/edit:")
+        st.warning(escape_markdown(sentence(error)), icon=":material/edit:")
         return None
     recipe = Recipe.of(generator, text=text, seed=seed, style=style.asked, controls=controls)
     png = png_from_line(line.picture, recipe=recipe.to_text())
@@ -125,11 +123,10 @@ def show_line(
         f'<img class=original src="{source}" alt="{text}, original size"></figure>'
     )
     st.caption(
-        f"In the hand of seed {seed}: enlarged, and at its original size of {width}×{height} pixels."
+        f"The handwriting of seed {seed}, enlarged and at its original size of {width}×{height} pixels."
         + variant.sentences
     )
     with st.container(key="number_downloads", horizontal=True):
-        # As the command line names it.
         stem = f"{stem_of_text(line.text)}_seed_{seed}{style_suffix(style.asked, raw=variant.raw)}"
         st.download_button(
             "Download PNG",
@@ -148,9 +145,11 @@ def show_line(
             key="number_boxes",
             on_click="ignore",
             icon=":material/crop_free:",
-            help="What it reads, and where each character stands: left, top, right and bottom, in pixels.",
+            help="The text, and the box of each character: left, top, right and bottom, in pixels.",
         )
-    st.caption(f"The same again, from the weights `{generator.digest[:8]}`: `{recipe.command()}`")
+    st.caption(
+        f"To generate the same image again with the weights `{generator.digest[:8]}`: `{recipe.command()}`"
+    )
     return line
 
 
@@ -163,7 +162,7 @@ def written(
     _generator: DigitGenerator,
     _controls: StyleControls | None,
 ) -> Line:
-    """The line, found once for all who ask for the same.
+    """The line, made once for all visitors who ask for the same.
 
     `keys` are key_of the generator and the digest of the controls.
     """
@@ -174,38 +173,38 @@ def written(
 def show_many(
     generator: DigitGenerator, variant: Variant, seed: int, style: Style, controls: StyleControls | None
 ) -> None:
-    """Random numbers of one form, in as many hands, with their labels: one zip."""
+    """Random numbers from one pattern, each with its own seed, and their labels, as one zip."""
     with st.container(key="many_controls", horizontal=True, vertical_alignment="bottom"):
         pattern = st.text_input(
-            "Form, each # a random digit",
+            "Pattern: each # is a random digit",
             "#####-####",
-            max_chars=40,
+            max_chars=MAX_PATTERN,
             key="number.pattern",
             persist_state="session",
             autocomplete="off",
         )
         count = st.slider("How many", 1, MAX_LINES, 20, key="number.count", persist_state="session")
-        pressed = st.button("Write them", key="number_write")
+        pressed = st.button("Make the zip", key="number_write")
     try:
         texts = texts_from_pattern(pattern or "", count, seed)
     except NumberError as error:
-        st.warning(literal(sentence(error)), icon=":material/edit:")
+        st.warning(escape_markdown(sentence(error)), icon=":material/edit:")
         return
     if pressed:
         try:
             archive, name = zip_of_lines(generator, variant, texts, seed, style, controls)
         except StyleError as error:
-            st.warning(literal(sentence(error)), icon=":material/edit:")
+            st.warning(escape_markdown(sentence(error)), icon=":material/edit:")
             return
         told = " ".join(
             [f"{count} numbers {pattern}, seed {seed}", *(f"{n} {v:g}" for n, v in style.asked.items())]
         )
         told = ", ".join([told, *variant.words])
         st.session_state["number.made"] = archive, name, told
-    if made := st.session_state.get("number.made"):  # what was made last, whatever is set by now
+    if made := st.session_state.get("number.made"):  # the last zip, even if the settings have changed since
         archive, name, told = made
         st.download_button(
-            literal(f"Download {told}, with labels"),
+            escape_markdown(f"Download {told}, with labels"),
             archive,
             name,
             "application/zip",
@@ -213,12 +212,10 @@ def show_many(
             on_click="ignore",
             icon=":material/folder_zip:",
         )
-    words = ["--count", "10000", "--seed", str(seed)]
-    words += [*(f"--{name}={value!r}" for name, value in style.asked.items()), *variant.options]
-    st.caption(
-        f"At most {MAX_LINES} here. As many as you like on your machine: "
-        f'`python -m digit_generator number --pattern "{pattern}" {" ".join(words)}`'
+    many = command(
+        ["number", "--pattern", pattern, "--count", "10000", "--seed", str(seed)], style.asked, variant
     )
+    st.caption(f"This page makes at most {MAX_LINES}. For more, run this on your own machine: `{many}`")
 
 
 def zip_of_lines(
@@ -229,7 +226,7 @@ def zip_of_lines(
     style: Style,
     controls: StyleControls | None,
 ) -> tuple[bytes, str]:
-    """A zip of the lines and their labels, and its name."""
+    """A zip of the lines and their labels, and its file name."""
     seed = min(seed, MAX_SEED - len(texts) + 1)
     files, labels, suffix = {}, [], style_suffix(style.asked, raw=variant.raw)
     bar = st.progress(0.0, "Writing ...")

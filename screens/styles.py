@@ -1,6 +1,6 @@
-"""The style controls of a page: thickness, slant and width, each as drawn until a visitor sets it.
+"""The style controls of a page: thickness, slant and width. The seed decides each until a visitor sets it.
 
-Imported by a page when it is used: it takes the first page's visitors no time.
+The first page imports this module only when a style is used, so that its visitors do not wait for it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import numpy.typing as npt
 import streamlit as st
 
 from digit_generator.generate import DigitGenerator
-from digit_generator.recipe import STYLE_NAMES as NAMES
+from digit_generator.shapes import STROKE_MEASURES
 from digit_generator.style import Style, StyleControls, StyleError, style_path, styled_digits
-from screens.shared import Generator, literal, versions
+from screens.address import style_names
+from screens.model import Generator, versions
+from screens.widgets import escape_markdown
 
 STEPS = {"thickness": 0.1, "slant": 0.02, "width": 0.5}
 TITLES = {"thickness": "Thickness", "slant": "Slant", "width": "Width"}
 LABELS = {
     "thickness": "Thickness of the stroke, in pixels",
-    "slant": "Slant, in radians: above 0 leans right (0.1 is about 6°)",
+    "slant": "Slant, in radians: positive values lean right (0.1 is about 6°)",
     "width": "Width of the digit, in pixels",
 }
 
@@ -30,7 +32,7 @@ LABELS = {
 def controls_or_problem(generator: Generator) -> tuple[StyleControls | None, str]:
     """The style controls of these weights and "", or None and a sentence that says why there are none."""
     if not isinstance(generator, DigitGenerator):
-        return None, "Placeholders are drawn by rule and have no style to set."
+        return None, "Placeholders are drawn by rule, so their style cannot be set."
     try:
         return _load(generator.digest, versions(style_path(generator.path)), generator), ""
     except (StyleError, OSError) as error:
@@ -42,28 +44,29 @@ def _load(digest: str, versions: list[tuple[int, int] | None], _generator: Digit
     return StyleControls.load(_generator)
 
 
-def wanted_style(page: str, asked: Mapping[str, Any], controls: StyleControls) -> dict[str, float]:
-    """What is set on this page, by name: by a slider, by the address that opened it, or nothing."""
-    names = st.session_state.get(f"{page}.style", _asked_names(asked))
-    return {name: st.session_state.get(f"{page}.{name}", _first(name, asked, controls)) for name in names}
+def wanted_style(page: str, initial: Mapping[str, Any], controls: StyleControls) -> dict[str, float]:
+    """The values that are set on this page, by name: by a slider or by the address that opened it."""
+    names = st.session_state.get(f"{page}.style", style_names(initial))
+    values = {name: st.session_state.get(f"{page}.{name}", _first(name, initial, controls)) for name in names}
+    return {name: _reachable(name, value, controls) for name, value in values.items()}
 
 
 def show_style_controls(
-    page: str, asked: Mapping[str, Any], controls: StyleControls | None, problem: str
+    page: str, initial: Mapping[str, Any], controls: StyleControls | None, problem: str
 ) -> None:
-    """Three buttons, and a slider for each that is pressed; a sentence where there is nothing to set."""
+    """Three buttons and a slider for each that is pressed. Without controls, the sentence `problem`."""
     st.pills(
-        "Style: what to set, and not leave as the seed draws it",
-        NAMES,
+        "Style: choose what to adjust",
+        STROKE_MEASURES,
         selection_mode="multi",
-        default=_asked_names(asked),
+        default=style_names(initial),
         format_func=TITLES.__getitem__,
         key=f"{page}.style",
         persist_state="session",
         disabled=controls is None,
     )
     if controls is None:
-        st.caption(literal(problem))
+        st.caption(escape_markdown(problem))
         return
     for name in st.session_state[f"{page}.style"]:
         low, high = _limits(name, controls)
@@ -71,7 +74,7 @@ def show_style_controls(
             LABELS[name],
             low,
             high,
-            _first(name, asked, controls),
+            _first(name, initial, controls),
             STEPS[name],
             key=f"{page}.{name}",
             persist_state="session",
@@ -81,14 +84,24 @@ def show_style_controls(
 def nearest_style(
     digit: int, wanted: Mapping[str, float], controls: StyleControls
 ) -> tuple[Style, list[str]]:
-    """The style as near as this digit goes, and a sentence for each value that it does not reach."""
-    values, notes = {}, []
-    for name, value in wanted.items():
-        low, high = controls.ranges(digit)[name]
-        values[name] = round(min(max(value, math.ceil(low * 100) / 100), math.floor(high * 100) / 100), 2)
-        if values[name] != value:
-            notes.append(f"A {digit} has a {name} from {low:.2f} to {high:.2f}: drawn with {values[name]:g}.")
+    """The style as near as this digit can come, and a sentence for each value that it cannot reach."""
+    values, notes, ranges = {}, [], controls.ranges(digit)
+    for name, value in controls.nearest(digit, Style(**wanted)).asked.items():
+        low, high = ranges[name]
+        values[name] = _rounded_within(low, value, high)
+        if values[name] != wanted[name]:
+            notes.append(
+                f"The {name} of a {digit} goes from {low:.2f} to {high:.2f}, so {values[name]:g} is used."
+            )
     return Style(**values), notes
+
+
+def _rounded_within(low: float, value: float, high: float) -> float:
+    """The value with the two decimals that a command shows, rounded into the range from `low` to `high`."""
+    rounded = round(value, 2)
+    if rounded < low:
+        return math.ceil(low * 100) / 100
+    return math.floor(high * 100) / 100 if rounded > high else rounded
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -100,28 +113,30 @@ def styled_pixels(
     _generator: DigitGenerator,
     _controls: StyleControls,
 ) -> npt.NDArray[np.uint8]:
-    """Pixels, uint8 [B, 28, 28], in this style, found once for all who ask for the same.
+    """Pixels, uint8 [B, 28, 28], in this style, found once for all visitors who ask for the same.
 
-    `keys` are shared.key_of the generator and the digest of the controls.
+    `keys` are model.key_of the generator and the digest of the controls.
     """
     return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
 
 
-def _asked_names(asked: Mapping[str, Any]) -> list[str]:
-    return [name for name in NAMES if asked.get(name) is not None]
-
-
-def _first(name: str, asked: Mapping[str, Any], controls: StyleControls) -> float:
-    """Where a slider begins: at what the address asks for, else in the middle."""
+def _first(name: str, initial: Mapping[str, Any], controls: StyleControls) -> float:
+    """Where a slider starts: at the value in the address, else in the middle."""
     low, high = _limits(name, controls)
-    value = asked.get(name)
+    value = initial.get(name)
     if value is None:
         return round(round((low + high) / 2 / STEPS[name]) * STEPS[name], 2)
+    return _reachable(name, value, controls)
+
+
+def _reachable(name: str, value: float, controls: StyleControls) -> float:
+    """The value within the slider's range."""
+    low, high = _limits(name, controls)
     return min(max(value, low), high)
 
 
 def _limits(name: str, controls: StyleControls) -> tuple[float, float]:
-    """How far any digit goes, in whole steps, none of them beyond."""
+    """The range of a slider: what any digit can reach, in whole steps."""
     every = [controls.ranges(digit)[name] for digit in range(10)]
     step = STEPS[name]
     low = math.ceil(min(low for low, _ in every) / step) * step

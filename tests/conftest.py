@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from choices import make_choice_file
-from serving import chromium
 
 from digit_generator import DigitGenerator
 from digit_generator.choose import choice_path
-from digit_generator.weights import SHAPES
+from digit_generator.weights import TENSOR_SHAPES
+from tools.serving import chromium
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,7 @@ def random_arrays(dtype: str, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.RandomState(seed)
     ranges = {"running_var": (0.05, 2), "running_mean": (-0.2, 0.6), "bias": (-0.05, 0.05)}
     arrays = {}
-    for name, shape in SHAPES.items():
+    for name, shape in TENSOR_SHAPES.items():
         last = name.rpartition(".")[2]
         width = 1.0 if name == "label_emb.weight" else shape[-1] ** -0.5 if shape else 0.0
         low, high = ranges.get(last, (-width, width) if len(shape) == 2 else (0.5, 1.5))

@@ -22,7 +22,6 @@ from choices import make_choice_file
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
-from serving import free_port, wait_until_healthy
 
 from digit_generator import DigitGenerator, __version__, api, cli
 from digit_generator.choose import choice_path
@@ -35,6 +34,7 @@ from digit_generator.render import (
     sheet_from_pixels,
     svg_from_pixels,
 )
+from tools.serving import free_port, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]
 schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)

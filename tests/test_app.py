@@ -96,7 +96,7 @@ def test_the_first_five_come_without_a_click(ours: Path) -> None:
     page = visit()
     assert page.segmented_control(key="digit").options == [str(digit) for digit in range(10)]
     assert page.segmented_control(key="digit").value == 7
-    assert page.header[0].value == "Five drawings of 7"
+    assert page.header[0].value == "Five images of 7"
     assert captions(page) == [f"seed {seed}" for seed in range(5)]
     assert not page.warning
 
@@ -109,14 +109,14 @@ def test_each_press_draws_five_new_ones(ours: Path) -> None:
     assert len({*first, *second, *third}) == 15
 
 
-def test_the_digit_is_drawn_when_the_button_is_pressed_and_not_before(ours: Path) -> None:
+def test_the_digit_changes_when_the_button_is_pressed_and_not_before(ours: Path) -> None:
     page = visit()
     drawn = seeds(generate(page))
     pick(page, 3)
-    assert page.header[0].value == "Five drawings of 7"
+    assert page.header[0].value == "Five images of 7"
     assert seeds(page) == drawn, "picking a digit must not take the pictures away"
     generate(page)
-    assert page.header[0].value == "Five drawings of 3"
+    assert page.header[0].value == "Five images of 3"
     assert seeds(page) != drawn
 
 
@@ -125,7 +125,7 @@ def test_one_visitor_sees_nothing_of_another(ours: Path) -> None:
     generate(pick(one, 2))
     other.run()
     assert other.segmented_control(key="digit").value == 7
-    assert other.header[0].value == "Five drawings of 7"
+    assert other.header[0].value == "Five images of 7"
     assert seeds(other) == [0, 1, 2, 3, 4]
     assert seeds(visit()) == [0, 1, 2, 3, 4]
 
@@ -187,7 +187,7 @@ def test_a_missing_model_gives_marked_placeholders_and_the_way_out(place: Path) 
     with pytest.raises(weights.WeightsError) as refused:
         weights.find_weights()
     assert str(refused.value) in without_escapes(warning.value)
-    assert "neural network draws" not in texts(page), "no network has drawn these"
+    assert "neural network" not in texts(page), "no network generated these"
     for digit in (7, 0):
         generate(pick(page, digit))
         assert all(caption.startswith("placeholder") for caption in captions(page))

@@ -17,11 +17,13 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from digit_generator import DigitGenerator, at_scale
-from digit_generator.at_scale import Done, Job, shards_of_parts, write_shard, write_shards
+from digit_generator import DigitGenerator
 from digit_generator.bulk import BulkGenerator
 from digit_generator.cli import run
-from digit_generator.dataset import DatasetError, Part, plan, write_dataset
+from digit_generator.dataset import DatasetError, write_dataset
+from digit_generator.dataset import shards as at_scale
+from digit_generator.dataset.plan import Part, plan
+from digit_generator.dataset.shards import Done, Job, shards_of_parts, write_shard, write_shards
 
 COUNT, TEST_COUNT, SHARD_SIZE = 60, 20, 25
 NAMES = [*(f"train-0000{number}-of-00003.parquet" for number in range(3)), "test-00000-of-00001.parquet"]

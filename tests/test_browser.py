@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from serving import ROOT, Server, copy_page, serve
 
 from digit_generator import DigitGenerator
 from digit_generator.choose import choice_path
@@ -28,6 +27,7 @@ from digit_generator.morph import morph
 from digit_generator.number import write_number
 from digit_generator.style import Style, styled_digits
 from screens.game import tiles_of_round
+from tools.serving import ROOT, Server, copy_page, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, LocatorAssertions, Page
@@ -190,7 +190,7 @@ def turn_to(page: Page, title: str) -> None:
         page.get_by_role("button", name="Expand sidebar").click()
     page.get_by_role("link", name=title, exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(
-        "Handwritten digit generator" if title == "Draw" else title
+        "Handwritten digit generator" if title == "Generate" else title
     )
     wait_for_page(page)
 
@@ -272,7 +272,7 @@ def test_pictures_are_what_the_library_draws_for_their_captions(
     for digit in (7, 0, 9):
         page.get_by_role("radio", name=str(digit)).click()
         generate(page)
-        expect(page.get_by_role("heading", name=f"Five drawings of {digit}")).to_be_visible()
+        expect(page.get_by_role("heading", name=f"Five images of {digit}")).to_be_visible()
         drawn = library.digits(digit, seeds(page))
         for selector in (ENLARGED, ORIGINAL):
             seen = [pixels(image) for image in page.locator(selector).all()]
@@ -317,7 +317,7 @@ def test_pictures_survive_every_other_click(visit: Callable[..., Page], ours: Se
         download(page, button)
     wait_for_pictures(page)
     assert [image.get_attribute("src") for image in page.locator(ENLARGED).all()] == sources
-    expect(page.get_by_role("heading", name="Five drawings of 7")).to_be_visible()
+    expect(page.get_by_role("heading", name="Five images of 7")).to_be_visible()
 
 
 @DEVICES
@@ -392,7 +392,7 @@ def test_two_visitors_do_not_see_one_another(visit: Callable[..., Page], ours: S
     generate(other)
     assert not set(seeds(one)) & set(seeds(other))
     expect(other.get_by_role("radio", name="7")).to_be_checked()
-    expect(other.get_by_role("heading", name="Five drawings of 7")).to_be_visible()
+    expect(other.get_by_role("heading", name="Five images of 7")).to_be_visible()
     assert seeds(visit(ours)) == [0, 1, 2, 3, 4]
 
 
@@ -415,7 +415,7 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], ours: Ser
     expect(page.get_by_role("radio", name="8")).to_be_checked()
     expect(focused("Tab")).to_have_accessible_name("Generate 5 Images")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Five drawings of 8")).to_be_visible()
+    expect(page.get_by_role("heading", name="Five images of 8")).to_be_visible()
     wait_for_pictures(page)
     expect(focused("Tab")).to_have_accessible_name("Download all five")
     for seed in seeds(page):
@@ -510,10 +510,10 @@ def test_the_switches_under_the_options_show_what_the_network_drew(
     wait_for_pictures(page)
     seen = [pixels(image) for image in page.locator(ENLARGED).all()]
     np.testing.assert_array_equal(seen, choosy.digits(3, range(5, 10)))
-    page.get_by_text("How many, which seed").click()
-    page.get_by_text("Raw: as the network drew them").click()
+    page.get_by_text("Options: how many, seed, style").click()
+    page.get_by_text("Raw: show the network's own pixels").click()
     expect_captions(page, r"raw\s+seed \d+")
-    page.get_by_text("Take every z").click()
+    page.get_by_text("Use every z").click()
     expect_captions(page, r"raw\s+every z\s+seed \d+")
     page.wait_for_url("**/?digit=3&seed=5&raw=1&every_z=1")
     drawn = choosy.variant(raw=True, every_z=True).digits(3, range(5, 10))
@@ -554,8 +554,8 @@ def test_a_digit_at_its_three_stages(
     width = boxes[0]["width"] * device.get("device_scale_factor", 1)
     assert abs(width / 28 - round(width / 28)) < 0.01, "a pixel has another size than its neighbour"
     assert_nothing_to_scroll_sideways(page)
-    page.get_by_role("button", name="Another seed").click()
-    expect(page.get_by_text("This is the 6 of seed 3.")).to_have_count(0)
+    page.get_by_role("button", name="New seed").first.click()
+    expect(page.get_by_text("This is the 6 with seed 3.")).to_have_count(0)
     page.wait_for_url(re.compile(r"digit=6&seed=\d+"))
 
 
@@ -576,7 +576,7 @@ def test_nothing_is_lost_by_going_to_every_page_and_back(
     turn_to(page, "Write a number")
     expect(page.get_by_label("Number")).to_have_value("31-12-2026")
     assert page.locator(".line .enlarged").get_attribute("src") == number
-    turn_to(page, "Draw")
+    turn_to(page, "Generate")
     wait_for_pictures(page)
     assert captions(page) == drawn
     page.wait_for_url(address)
@@ -609,8 +609,8 @@ def test_a_morph_is_the_librarys(
     name, data = download(page, page.get_by_role("button", name="Download GIF"))
     assert name.endswith(".gif")
     assert Image.open(io.BytesIO(data)).n_frames == 2 * 7 + 1
-    page.get_by_role("button", name="Other hands").click()
-    expect(page.get_by_text("to a 5 of seed 9 in")).to_have_count(0)
+    page.get_by_role("button", name="New seeds").click()
+    expect(page.get_by_text("to a 5 with seed 9")).to_have_count(0)
     assert_nothing_to_scroll_sideways(page)
 
 
@@ -633,12 +633,12 @@ def test_the_game_is_played_by_pressing_pictures(
             mark = page.get_by_role("checkbox", name=f"Picture {place + 1}, a {tile.digit}")
             expect(mark).to_be_checked()
     page.get_by_role("button", name="Show the answer").click()
-    expect(page.get_by_text("10 of ten right.")).to_be_visible()
-    expect(page.get_by_text("✓ network")).to_have_count(sum(tile.generated for tile in tiles))
+    expect(page.get_by_text("10 of 10 correct.")).to_be_visible()
+    expect(page.get_by_text("✓ generated")).to_have_count(sum(tile.generated for tile in tiles))
     assert_nothing_to_scroll_sideways(page)
     page.get_by_role("button", name="Ten more").click()
     expect(page.get_by_text("Round 2:")).to_be_visible()
-    expect(page.get_by_text("So far 10 of 10 right")).to_be_visible()
+    expect(page.get_by_text("So far 10 of 10 correct, 100 %.")).to_be_visible()
 
 
 @DEVICES
@@ -646,7 +646,7 @@ def test_a_data_set_is_what_was_ordered(
     visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
 ) -> None:
     page = visit(ours, device, "dataset?count=40&seed=2")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Make the data set").click()
     expect(page.get_by_text("Ready: 40 images")).to_be_visible()
     name, data = download(page, page.get_by_role("button", name="Download digits_40"))
     assert name == "digits_40_idx_seed_2.zip"
@@ -673,15 +673,15 @@ def test_the_picture_follows_while_z_is_dragged(
     slider.evaluate("input => { input.value = 2; input.dispatchEvent(new Event('input', {bubbles: true})) }")
     assert frame.get_attribute("style") != before, "it must follow before it is let go"
     slider.evaluate("input => input.dispatchEvent(new Event('change', {bubbles: true}))")
-    expect(page.get_by_role("button", name="Back to the seed")).to_be_enabled()
+    expect(page.get_by_role("button", name="Reset")).to_be_enabled()
     wait_for_page(page)
     z = library.latents([3], [6])
     z[0, number] = 2
     expected = library.pixels(z, [6], [3], in_box=False)[0]
     source = re.search(r"base64,([^\")]+)", frame.get_attribute("style"))[1]
     np.testing.assert_array_equal(Image.open(io.BytesIO(base64.b64decode(source))), expected)
-    page.get_by_role("button", name="Back to the seed").click()
-    expect(page.get_by_role("button", name="Back to the seed")).to_be_disabled()
+    page.get_by_role("button", name="Reset").click()
+    expect(page.get_by_role("button", name="Reset")).to_be_disabled()
     assert_nothing_to_scroll_sideways(page)
 
 
@@ -692,7 +692,6 @@ def test_a_style_is_drawn_as_the_library_draws_it(visit: Callable[..., Page], sh
     seen = [pixels(image) for image in page.locator(ENLARGED).all()]
     drawn = styled_digits(generator, 3, range(7, 12), Style(thickness=3.5))
     np.testing.assert_array_equal(seen, drawn)
-    page.get_by_text("How many, which seed").click()
     expect(page.get_by_role("button", name="Thickness", exact=True)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("slider", name="Thickness")).to_have_value("3.5")
 

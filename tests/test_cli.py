@@ -26,7 +26,7 @@ from digit_generator import (
     texts_from_pattern,
     write_number,
 )
-from digit_generator.dataset import plan
+from digit_generator.dataset.plan import plan
 from digit_generator.morph import morph
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.shapes import estimated_shapes
@@ -542,7 +542,7 @@ def test_numbers_written_before_ctrl_c_have_their_labels(monkeypatch: pytest.Mon
             raise KeyboardInterrupt
         return write_number(generator, text, seed)
 
-    monkeypatch.setattr(cli, "write_number", write)
+    monkeypatch.setattr("digit_generator.cli.draw.write_number", write)
     assert cli.run(["number", "7", "--count", "5"]) == 130
     labels = [json.loads(row) for row in Path("numbers/labels.jsonl").read_text().splitlines()]
     assert [label["file"] for label in labels] == ["7_seed_0.png", "7_seed_1.png"]

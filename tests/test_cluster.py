@@ -18,8 +18,8 @@ import pyarrow.parquet
 import pytest
 
 from digit_generator import DigitGenerator
-from digit_generator.at_scale import write_shards
 from digit_generator.dataset import DatasetError, write_dataset
+from digit_generator.dataset.shards import write_shards
 
 pytestmark = [
     pytest.mark.cluster,

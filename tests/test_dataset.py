@@ -19,8 +19,10 @@ import pytest
 from mnist import MNIST
 from PIL import Image
 
-from digit_generator import DigitGenerator, dataset, latents_from_seeds
-from digit_generator.dataset import DatasetError, plan, write_dataset
+from digit_generator import DigitGenerator, latents_from_seeds
+from digit_generator.dataset import DatasetError, formats, write_dataset
+from digit_generator.dataset.formats import Block
+from digit_generator.dataset.plan import plan
 from digit_generator.evaluation.data import digits_from_npz
 from digit_generator.recipe import Recipe
 from digit_generator.render import recipe_text_from_png
@@ -193,7 +195,7 @@ def test_the_same_set_has_the_same_bytes(
     format: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dataset, "_BLOCK", COUNT // 2 if format != "parquet" else COUNT)
+    monkeypatch.setattr("digit_generator.dataset.write._BLOCK", COUNT // 2 if format != "parquet" else COUNT)
     monkeypatch.setattr("time.time", lambda: 2.2e9)
     again = write_dataset(tmp_path / "again", generator, COUNT, test_count=TEST_COUNT, format=format)
     assert again == written(format)[1]
@@ -335,13 +337,13 @@ def test_a_disk_that_fills_up_leaves_nothing(
     generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Any
 ) -> None:
     """When the second block comes."""
-    monkeypatch.setattr(dataset, "_BLOCK", 20)
-    original, calls = dataset._WRITERS[format], []
+    monkeypatch.setattr("digit_generator.dataset.write._BLOCK", 20)
+    original, calls = formats.WRITERS[format], []
 
-    def writer(*arguments: Any) -> Callable[[dataset.Block], None]:
+    def writer(*arguments: Any) -> Callable[[Block], None]:
         write = original(*arguments)
 
-        def full(block: dataset.Block) -> None:
+        def full(block: Block) -> None:
             calls.append(block)
             if len(calls) == 2:
                 raise OSError(28, "No space left on device")
@@ -349,7 +351,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
 
         return full
 
-    monkeypatch.setitem(dataset._WRITERS, format, writer)
+    monkeypatch.setitem(formats.WRITERS, format, writer)
     with pytest.raises(DatasetError, match=r"disk of .* is full: make room, or choose another folder"):
         write_dataset(tmp_path / "set", generator, 60, format=format)
     assert len(calls) == 2
@@ -409,6 +411,6 @@ def test_a_mount_point_is_refused_before_anything_is_drawn(
     generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
-    monkeypatch.setattr("digit_generator.dataset.blocks", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr("digit_generator.dataset.write.blocks", lambda *_: pytest.fail("drawn"))
     with pytest.raises(DatasetError, match="is a mount point: name a folder in it"):
         write_dataset(tmp_path, generator, 20)

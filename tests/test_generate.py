@@ -27,7 +27,7 @@ from digit_generator import (
     latents_from_seeds,
     pixels_from_images,
 )
-from digit_generator.weights import SHAPES, arrays_from_file, digest_of_file
+from digit_generator.weights import TENSOR_SHAPES, arrays_from_file, digest_of_file
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -214,7 +214,7 @@ def test_pixels_are_those_of_pytorch(
 
 
 def test_a_network_worked_out_by_hand() -> None:
-    arrays = {name: np.zeros(shape) for name, shape in SHAPES.items() if shape}
+    arrays = {name: np.zeros(shape) for name, shape in TENSOR_SHAPES.items() if shape}
     for index in (2, 5, 8):
         arrays[f"model.{index}.weight"] += 1
         arrays[f"model.{index}.running_var"] += 1 - 1e-5

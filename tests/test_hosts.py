@@ -30,7 +30,8 @@ from fresh import (
     run,
 )
 from huggingface_hub import SpaceCard
-from serving import free_port, wait_until_healthy
+
+from tools.serving import free_port, wait_until_healthy
 
 pytestmark = pytest.mark.install
 

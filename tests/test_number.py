@@ -10,7 +10,6 @@ import pytest
 from digit_generator.generate import DigitGenerator
 from digit_generator.number import (
     INK,
-    MAX_CHARACTERS,
     MAX_TEXTS,
     Line,
     NumberError,
@@ -18,6 +17,7 @@ from digit_generator.number import (
     texts_from_pattern,
     write_number,
 )
+from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.style import Style, StyleControls
 
 TEXTS = ["2026", "3.14", "-7", "24/12/2026", "+49 30 123-456", "12:30", "1,5", "  1  2 ", "/", "0"]

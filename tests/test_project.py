@@ -47,7 +47,7 @@ def test_readme_has_the_tensor_table() -> None:
     "name",
     [
         "app.py",
-        "app.css",
+        "screens/app.css",
         "screens/draw.py",
         "web/real_digits.png",
         "docs/training/best/losses.jsonl",
@@ -92,15 +92,30 @@ def test_every_file_of_the_package_stands_under_an_import_contract() -> None:
         if contract["type"] == "layers"
     )
     package = ROOT / "digit_generator"
-    modules = {f"digit_generator.{path.stem}" for path in package.glob("*.py")} - {"digit_generator.__init__"}
-    assert set(layers) == modules
+    modules = {f"digit_generator.{path.stem}" for path in package.glob("*.py")}
+    rooms = {f"digit_generator.{path.parent.name}" for path in package.glob("*/__init__.py")}
+    assert set(layers) == modules - {"digit_generator.__init__"} | rooms - {"digit_generator.evaluation"}
+
+
+@pytest.mark.parametrize("room", ["dataset", "cli", "evaluation"])
+def test_every_file_of_a_room_stands_under_its_import_contract(room: str) -> None:
+    (layers,) = (
+        contract["layers"]
+        for contract in PYPROJECT["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == [f"digit_generator.{room}"]
+    )
+    folder = ROOT / "digit_generator" / room
+    modules = {path.stem for path in folder.glob("*.py")} | {
+        path.parent.name for path in folder.glob("*/*.py")
+    }
+    assert {name for layer in layers for name in layer.split(" | ")} == modules - {"__init__"}
 
 
 def test_what_draws_and_shows_does_without_pytorch() -> None:
     """Where `import torch` fails. app.py is not in the package, so no import contract sees it."""
     run_python(
         "sys.modules['torch'] = None",
-        "import app, digit_generator.cli",
+        "import app, digit_generator.cli.main",
         "from screens import dataset, draw, game, learn, morph, number",
         "assert not any(name.startswith('digit_generator.evaluation') for name in sys.modules)",
     )
@@ -142,5 +157,7 @@ def run_python(*lines: str) -> str:
 def test_the_colours_of_the_style_sheet_are_the_themes() -> None:
     """The border is said in both places, since a style sheet cannot read Streamlit's theme."""
     theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
-    borders = re.findall(r"border: .*light-dark\((#\w+), (#\w+)\)", (ROOT / "app.css").read_text())
+    borders = re.findall(
+        r"border: .*light-dark\((#\w+), (#\w+)\)", (ROOT / "screens" / "app.css").read_text()
+    )
     assert borders == [(theme["light"]["borderColor"], theme["dark"]["borderColor"])]

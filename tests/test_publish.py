@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from scripts import ROOT, module_of_script
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    return module_of_script(ROOT / "tools" / "publish.py")
+    return importlib.import_module("tools.publish")
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def shell(
     weights, with a choice, are the program's own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(DigitGenerator, "load", lambda path: choosy)
-    monkeypatch.setattr(cli, "find_weights", lambda: choosy.path)
+    monkeypatch.setattr("digit_generator.cli.draw.find_weights", lambda: choosy.path)
 
     def run(*words: str) -> tuple[int, str, str]:
         return cli.run(words), *capsys.readouterr()
@@ -230,7 +230,7 @@ def test_other_weights_are_asked_for(
 ) -> None:
     Path("old.png").write_bytes(png_from_pixels(np.zeros((28, 28), np.uint8), recipe=OLD.to_text()))
     if not have_weights:
-        monkeypatch.setattr(cli, "find_weights", lambda: tmp_path / "none.pth")
+        monkeypatch.setattr("digit_generator.cli.draw.find_weights", lambda: tmp_path / "none.pth")
     code, out, err = shell("recipe", "old.png")
     assert code == 0
     assert out.endswith("generate 7 --count 1 --seed 3 --raw --every-z --weights FILE\n")
@@ -251,7 +251,7 @@ def test_a_picture_by_another_choice_is_told(
     weights.write_bytes(choosy.path.read_bytes())
     if here == "another":
         choice_path(weights).write_bytes(make_choice_file(choosy, refused=0.1))
-    monkeypatch.setattr(cli, "find_weights", lambda: weights)
+    monkeypatch.setattr("digit_generator.cli.draw.find_weights", lambda: weights)
     code, out, err = shell("recipe", "digits/digit_7_seed_0.png")
     assert (code, out.splitlines()[-1]) == (
         0,
@@ -320,7 +320,7 @@ def test_other_files_get_a_sentence(
 def test_a_huge_file_is_not_read_whole(
     shell: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "MAX_PNG_BYTES", 10)
+    monkeypatch.setattr("digit_generator.cli.draw.MAX_PNG_BYTES", 10)
     Path("huge.png").write_bytes(bytes(11))
     assert "is larger than" in shell("recipe", "huge.png")[2]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -13,9 +14,10 @@ from types import ModuleType
 
 import pytest
 from fresh import copy_files, open_folder, repository_files, run
-from scripts import ROOT, module_of_script
 
 from digit_generator import __version__
+
+ROOT = Path(__file__).parents[1]
 
 WORKFLOW = ROOT / ".github" / "workflows" / "check.yml"
 
@@ -23,7 +25,7 @@ WORKFLOW = ROOT / ".github" / "workflows" / "check.yml"
 @pytest.fixture(scope="module")
 def release() -> ModuleType:
     """tools/release.py, which is no part of the package."""
-    return module_of_script(ROOT / "tools" / "release.py")
+    return importlib.import_module("tools.release")
 
 
 def test_a_changelog_that_ends_with_this_version_and_its_date_is_right(release: ModuleType) -> None:
@@ -95,13 +97,14 @@ def test_every_verb_that_is_written_about_is_one() -> None:
     assert set(phony[1].split()) == verbs
     described = re.findall(r"@echo 'make ([a-z-]+) ", makefile)
     assert set(described) == verbs - {"help"}
-    for path in ("README.md", "CONTRIBUTING.md", "docs/hosts.md", ".ci/run", ".github/workflows/check.yml"):
+    contributing, workflow = ".github/CONTRIBUTING.md", ".github/workflows/check.yml"
+    for path in ("README.md", contributing, "docs/hosts.md", ".ci/run", workflow):
         named = re.findall(r"(?:`|^|run: )make ([a-z-]+)", (ROOT / path).read_text(encoding="utf-8"), re.M)
         assert set(named) <= verbs, path
 
 
 def test_contributing_is_five_commands() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
     block = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
     assert block is not None
     assert len(block[1].splitlines()) == 5

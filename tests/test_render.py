@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from digit_generator.files import write_whole, zip_from_files
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.render import (
     animation_from_pixels,
@@ -23,8 +24,6 @@ from digit_generator.render import (
     png_from_pixels,
     sheet_from_pixels,
     svg_from_pixels,
-    write_whole,
-    zip_from_files,
 )
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from digit_generator.render import recipe_text_from_png
 from digit_generator.style import Style, StyleControls, bytes_from_controls, styled_digits
 from screens.game import pixels_of_tile, tiles_of_round
 from screens.learn import ROWS, card_columns, card_rows, digits_from_sheet, verdict
-from screens.shared import literal
+from screens.styles import nearest_style
+from screens.widgets import escape_markdown
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["draw", "number", "morph", "game", "dataset", "learn"]
@@ -95,8 +96,8 @@ def checked(page: AppTest) -> AppTest:
     return page
 
 
-def recipe(page: AppTest) -> dict[str, str]:
-    """What the address of the page says."""
+def state(page: AppTest) -> dict[str, str]:
+    """The parameters of the page's address."""
     return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
 
 
@@ -143,11 +144,11 @@ def test_a_number_is_written_as_the_library_writes_it_and_the_address_says_so(ou
     page = visit("number", text="3.14", seed="42")
     picture = line_of(page)
     np.testing.assert_array_equal(picture, write_number(ours, "3.14", 42).picture)
-    assert recipe(page) == {"text": "3.14", "seed": "42"}
-    checked(page.button(key="number_hand").click().run())
-    assert recipe(page)["seed"] != "42"
-    assert recipe(page)["text"] == "3.14", "another hand must not take the text away"
-    again = visit("number", **recipe(page))
+    assert state(page) == {"text": "3.14", "seed": "42"}
+    checked(page.button(key="number_new_seed").click().run())
+    assert state(page)["seed"] != "42"
+    assert state(page)["text"] == "3.14", "a new seed must not take the text away"
+    again = visit("number", **state(page))
     np.testing.assert_array_equal(line_of(again), line_of(page))
 
 
@@ -170,7 +171,7 @@ def test_digits_are_finished_and_chosen_and_otherwise_if_asked(choosing: DigitGe
         page = visit("draw", digit="3", seed="5", **asked)
         drawn = choosing.variant(**dict.fromkeys(asked, True)).digits(3, range(5, 10))
         np.testing.assert_array_equal(images(page, "enlarged"), drawn)
-        assert recipe(page) == {"digit": "3", "seed": "5", **asked}
+        assert state(page) == {"digit": "3", "seed": "5", **asked}
         seen.append(drawn.tobytes())
     assert len({*seen}) == 4, "four ways to draw, all different"
 
@@ -198,11 +199,11 @@ def test_numbers_and_morphs_are_drawn_as_asked(choosing: DigitGenerator) -> None
         variant = choosing.variant(**dict.fromkeys(asked, True))
         page = visit("number", text="20", seed="4", **asked)
         np.testing.assert_array_equal(line_of(page), write_number(variant, "20", 4).picture)
-        assert recipe(page) == {"text": "20", "seed": "4", **asked}
+        assert state(page) == {"text": "20", "seed": "4", **asked}
         page = visit("morph", digit="2", seed="1", to="5", to_seed="9", frames="3", **asked)
         frames = morph(variant, [(2, 1), (5, 9)], frames_between=3)
         np.testing.assert_array_equal(images(page, "frame"), frames)
-        assert recipe(page) == {
+        assert state(page) == {
             "digit": "2",
             "seed": "1",
             "to": "5",
@@ -218,12 +219,12 @@ def test_other_pictures_come_with_another_choice_file(choosing: DigitGenerator) 
     refused = {"digit": "3", "seed": str(refused_seed(choosing, 3))}
     addresses = {"number": {"text": "2026", "seed": str(hand)}, "morph": refused, "learn": refused}
     before = {name: html(visit(name, **address)) for name, address in addresses.items()}
-    counted = re.search(r"(\d+) write their 3", texts(visit("learn")))[1]
+    counted = re.search(r"For the 3, this happens with (\d+) of", texts(visit("learn")))[1]
     choice_path(choosing.path).unlink()
     for name, address in addresses.items():
         assert html(visit(name, **address)) != before[name], name
     assert counted not in ("0", "100")
-    assert "write their 3" not in texts(visit("learn"))
+    assert "this happens with" not in texts(visit("learn"))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,7 @@ def test_a_raw_picture_says_so_in_words_name_command_and_recipe(
     raw = visit(page, **address, raw="1", every_z="1")
     assert "scan rule" not in "".join(caption.value for caption in finished.caption)
     assert "Raw: these are the network's own pixels" in texts(raw)
-    assert "Every z is taken" in texts(raw)
+    assert "Every z is used" in texts(raw)
     assert "--raw --every-z" in texts(raw)
     assert "--raw" not in texts(finished)
     for made, finish, choice in (
@@ -268,28 +269,28 @@ def test_the_switches_stand_under_the_options_and_every_z_only_beside_a_choice(
 ) -> None:
     def switches() -> set[str]:
         test = visit(page)
-        test.session_state["choices" if page == "draw" else f"{page}_choices"] = True
+        test.session_state["options" if page == "draw" else f"{page}_options"] = True
         return {toggle.key for toggle in checked(test.run()).toggle} - {"hold"}
 
     assert switches() == {f"{page}.raw"}
-    assert "every_z" not in recipe(visit(page, every_z="1")), "there is no choice to be left out"
+    assert "every_z" not in state(visit(page, every_z="1")), "there is no choice to be left out"
     choice_path(ours.path).write_bytes(choice_file)
     assert switches() == {f"{page}.raw", f"{page}.every_z"}
 
 
 def test_a_switch_draws_at_once_and_stays_in_the_address(choosing: DigitGenerator) -> None:
     page = visit("draw", digit="3", seed="5")
-    page.session_state["choices"] = True
+    page.session_state["options"] = True
     checked(page.run())
     np.testing.assert_array_equal(images(page, "original")[-10:], choosing.hand(range(10), 5))
     checked(page.toggle(key="draw.raw").set_value(True).run())
     raw = choosing.variant(raw=True)
     np.testing.assert_array_equal(images(page, "enlarged"), raw.digits(3, range(5, 10)))
     np.testing.assert_array_equal(images(page, "original")[-10:], raw.hand(range(10), 5))
-    assert recipe(page) == {"digit": "3", "seed": "5", "raw": "1"}
+    assert state(page) == {"digit": "3", "seed": "5", "raw": "1"}
     assert "<figcaption>raw<br>seed 5</figcaption>" in html(page)
     checked(page.toggle(key="draw.raw").set_value(False).run())
-    assert recipe(page) == {"digit": "3", "seed": "5"}
+    assert state(page) == {"digit": "3", "seed": "5"}
 
 
 def test_a_raw_set_is_raw_and_says_so(choosing: DigitGenerator) -> None:
@@ -321,15 +322,15 @@ def test_a_digit_is_shown_at_its_three_stages(choosing: DigitGenerator) -> None:
     z = choosing.latents(range(100), [6] * 100)
     changed = sum(not np.array_equal(*pair) for pair in zip(z, latents_from_seeds(range(100)), strict=True))
     assert 0 < changed < 100
-    assert f"Of the seeds 0 to 99, {changed} write their 6 with another z" in texts(page)
+    assert f"For the 6, this happens with {changed} of the seeds 0 to 99." in texts(page)
     checked(page.button(key="stages_seed").click().run())
-    seed = int(recipe(page)["seed"])
+    seed = int(state(page)["seed"])
     assert seed != 3
     np.testing.assert_array_equal(images(page, "pixels")[1], choosing.digits(6, [seed])[0])
 
 
-def test_weights_without_a_choice_are_finished_and_refuse_nothing(ours: DigitGenerator) -> None:
-    assert "No z is refused" in texts(visit("learn"))
+def test_weights_without_a_choice_are_finished_and_reject_nothing(ours: DigitGenerator) -> None:
+    assert "No z is rejected" in texts(visit("learn"))
     np.testing.assert_array_equal(images(visit("draw"), "enlarged"), ours.digits(7, range(5)))
     assert not np.array_equal(ours.digits(7, range(5)), ours.variant(raw=True).digits(7, range(5)))
 
@@ -338,8 +339,8 @@ def test_a_style_from_the_address_is_drawn_and_stays_in_it(
     ours: DigitGenerator, controls: StyleControls
 ) -> None:
     page = visit("draw", digit="1", seed="5", thickness="4.2")
-    assert recipe(page) == {"digit": "1", "seed": "5", "thickness": "4.0"}
-    assert "A 1 has a thickness from 1.50 to 4.00: drawn with 4." in texts(page)
+    assert state(page) == {"digit": "1", "seed": "5", "thickness": "4.0"}
+    assert "The thickness of a 1 goes from 1.50 to 4.00, so 4 is used." in texts(page)
     assert "--seed 5 --thickness=4.0`" in texts(page)
     assert html(visit("draw", digit="1", seed="5")) != html(page)
 
@@ -348,9 +349,9 @@ def test_without_a_style_file_the_controls_are_off_and_a_sentence_says_why(ours:
     page = visit("draw", thickness="3")
     assert "cannot be set" in texts(page)
     assert "style learn" in texts(page)
-    assert recipe(page) == {}, "the address must not promise a style that is not drawn"
+    assert state(page) == {}, "the address must not promise a style that is not drawn"
     other = visit("number", thickness="3")
-    assert "thickness" not in recipe(other)
+    assert "thickness" not in state(other)
 
 
 def test_how_many_and_which_seed_change_what_is_drawn_and_nothing_else(ours: DigitGenerator) -> None:
@@ -359,15 +360,15 @@ def test_how_many_and_which_seed_change_what_is_drawn_and_nothing_else(ours: Dig
     assert page.button(key="generate").label == "Generate 12 Images"
     page.button(key="generate").click().run()
     assert html(page).count("<figure>") == 12
-    assert recipe(page)["count"] == "12"
+    assert state(page)["count"] == "12"
 
 
-def test_kept_hands_draw_another_digit_with_the_same_seeds(ours: DigitGenerator) -> None:
+def test_kept_seeds_are_used_for_another_digit(ours: DigitGenerator) -> None:
     page = visit("draw", seed="7")
     page.session_state["hold"] = True
     page.segmented_control(key="digit").select(2).run()
     checked(page.button(key="generate").click().run())
-    assert recipe(page) == {"digit": "2", "seed": "7"}
+    assert state(page) == {"digit": "2", "seed": "7"}
 
 
 def test_the_rounds_of_the_game_are_those_of_the_live_demo() -> None:
@@ -388,13 +389,13 @@ def test_a_perfect_round_is_ten_right_and_the_score_adds_up(ours: DigitGenerator
         if tile.generated:
             page.checkbox(key=f"tile.0.{place}").check()
     checked(page.button(key="judge").click().run())
-    assert "**10 of ten right.**" in texts(page)
+    assert "**10 of 10 correct.**" in texts(page)
     checked(page.button(key="deal").click().run())
     checked(page.button(key="judge").click().run())
     right = sum(not tile.generated for tile in tiles_of_round(1))
-    assert f"**{right} of ten right.**" in texts(page)
-    assert f"So far {10 + right} of 20 right" in texts(page)
-    assert recipe(page) == {"round": "2"}
+    assert f"**{right} of 10 correct.**" in texts(page)
+    assert f"So far {10 + right} of 20 correct, {5 * (10 + right)} %." in texts(page)
+    assert state(page) == {"round": "2"}
 
 
 def test_the_games_generated_tiles_are_the_librarys_and_the_others_are_not(ours: DigitGenerator) -> None:
@@ -427,13 +428,13 @@ def test_a_set_of_no_digit_is_a_sentence(ours: DigitGenerator) -> None:
     page = visit("dataset")
     checked(page.pills(key="dataset.digits").set_value([]).run())
     checked(page.button(key="dataset_make").click().run())
-    assert "No digit is chosen" in texts(page)
+    assert "No digit is selected" in texts(page)
 
 
 def test_a_large_set_with_a_style_is_a_sentence(ours: DigitGenerator, controls: StyleControls) -> None:
     page = visit("dataset", count="5000", thickness="3")
     checked(page.button(key="dataset_make").click().run())
-    assert "With a style a set can have" in texts(page)
+    assert "A set with a style can have at most 500 images" in texts(page)
     assert "dataset.made" not in page.session_state
 
 
@@ -486,7 +487,7 @@ def test_the_film_strip_has_every_sheet_and_follows_the_digit(ours: DigitGenerat
     page = visit("learn", digit="4")
     epochs = len([*(ROOT / "docs" / "training" / "best").glob("epoch-*.png")])
     assert html(page).count('alt="a 4 after epoch') == 5 * epochs
-    assert recipe(page) == {"digit": "4", "seed": "0"}
+    assert state(page) == {"digit": "4", "seed": "0"}
 
 
 def test_one_visitor_sees_nothing_of_another(ours: DigitGenerator) -> None:
@@ -494,7 +495,7 @@ def test_one_visitor_sees_nothing_of_another(ours: DigitGenerator) -> None:
     checked(one.text_input(key="number.text").input("111").run())
     checked(other.run())
     assert other.text_input(key="number.text").value == "2026"
-    assert recipe(other)["text"] == "2026"
+    assert state(other)["text"] == "2026"
 
 
 def test_what_pages_import_is_not_imported_for_the_first() -> None:
@@ -511,7 +512,7 @@ def test_numbers_in_a_style_at_the_end_of_a_slider_are_written_with_their_recipe
     ours: DigitGenerator, controls: StyleControls
 ) -> None:
     page = visit("number", text="12", thickness="1")
-    page.session_state["number_many"] = page.session_state["number_choices"] = True
+    page.session_state["number_many"] = page.session_state["number_options"] = True
     page.run()
     assert page.slider(key="number.thickness").value == 1.5, "as far as any digit goes"
     checked(page.button(key="number_write").click().run())
@@ -529,10 +530,10 @@ def test_numbers_in_a_style_at_the_end_of_a_slider_are_written_with_their_recipe
 
 
 def test_digits_that_are_none_are_told(ours: DigitGenerator) -> None:
-    assert "digits=abc, and digits is one or more of 0 to 9, such as 147" in texts(
+    assert "digits=abc (expected: one or more of 0 to 9, such as 147)" in texts(
         visit("dataset", digits="abc")
     )
 
 
 def test_text_is_shown_as_it_is_whatever_is_in_it() -> None:
-    assert literal("*a* `b` ☎ é × 1_2") == r"\*a\* \`b\` ☎ é × 1\_2"
+    assert escape_markdown("*a* `b` ☎ é × 1_2") == r"\*a\* \`b\` ☎ é × 1\_2"

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from serving import ROOT
 
 from digit_generator import choose, finish
 from digit_generator.choose import Choice, choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import arrays_from_file, digest_of_file
+from tools.serving import ROOT
 
 WEB = ROOT / "web"
 PAGE = (WEB / "index.html").read_text(encoding="utf-8")

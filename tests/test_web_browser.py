@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from choices import make_choice_file
 from PIL import Image
-from serving import ROOT, serve_files
 from test_browser import assert_contrast, expect
 
 from digit_generator import DigitGenerator, latents_from_seeds
 from digit_generator.choose import MAX_TRIES
 from digit_generator.finish import finished_pixels, scans
+from tools.serving import ROOT, serve_files
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -244,7 +244,7 @@ def test_without_a_choice_file_every_z_is_taken(
     make_weights(weights_file, copy_site(tmp_path))
     with serve_files(tmp_path) as url:
         page = visit(f"{url}?digit={often_refused(choosy)}&seed=20")
-        expect(page.locator("#offline")).to_contain_text("opens without a network")  # what it keeps is kept
+        expect(page.locator("#offline")).to_contain_text("works offline")  # what it keeps is kept
         assert_every_z_is_taken(page, choosy)
 
 
@@ -299,7 +299,7 @@ def test_the_switch_shows_what_the_network_drew_everywhere(
 ) -> None:
     raw = choosy.variant(raw=True)
     page = visit(f"{site}?digit=6&seed=40", device)
-    switch = page.get_by_role("checkbox", name="As the network drew them (raw)")
+    switch = page.get_by_role("checkbox", name="Raw: show the network’s own pixels")
     finished = game_pixels(page)
     expect(switch).not_to_be_checked()
     switch.check()
@@ -363,7 +363,7 @@ def test_a_digit_and_others_and_a_seed_of_ones_own(
     np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), choosy.digits(4, range(5)))
     seen = seeds(page)
     for _ in range(3):
-        page.get_by_role("button", name="Draw five others").click()
+        page.get_by_role("button", name="Generate 5 Images").click()
         seen += seeds(page)
     assert len(set(seen)) == 20
     page.get_by_role("textbox", name="Seed").fill("123456789")
@@ -553,7 +553,7 @@ def test_a_link_opens_exactly_this_picture(
 ) -> None:
     page = visit(site, device, permissions=["clipboard-read", "clipboard-write"])
     page.locator("#digit").get_by_text("6").click()
-    page.get_by_role("button", name="Draw five others").click()
+    page.get_by_role("button", name="Generate 5 Images").click()
     slide(page, at)
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#done")).to_have_text("Link copied.")
@@ -572,7 +572,7 @@ def test_a_link_that_cannot_be_is_answered_in_a_sentence(
     visit: Callable[..., Page], site: str, asked: str
 ) -> None:
     page = visit(f"{site}?{asked}")
-    expect(page.get_by_role("alert")).to_contain_text(f"This link asks for {asked}, and ")
+    expect(page.get_by_role("alert")).to_contain_text(f"This link asks for {asked} (expected: ")
     expect(page.locator("#shown")).to_have_text("7, seed 0")
 
 
@@ -618,20 +618,20 @@ def test_a_round_of_the_game(
             for ok, (_, generated, _, _) in zip(good, tiles, strict=True)
         ]
         right += sum(good)
-        drawn = sum(generated for _, generated, _, _ in tiles)
+        count = sum(generated for _, generated, _, _ in tiles)
         expect(page.locator("#verdict")).to_have_text(
-            f"{sum(good)} of ten right. The network drew {drawn}, people wrote {10 - drawn}."
+            f"{sum(good)} of 10 correct. {count} were generated, {10 - count} were real."
         )
-        expect(page.locator("#score")).to_contain_text(f"So far {right} of {10 * number + 10} right")
+        expect(page.locator("#score")).to_contain_text(f"So far {right} of {10 * number + 10} correct")
         expect(buttons.first).to_be_disabled()
         page.get_by_role("button", name="Ten more").click()
 
     page.reload()
     page.wait_for_selector("#tiles figure")
-    expect(page.locator("#score")).to_contain_text(f"So far {right} of 20 right")
-    expect(page.locator("#rules")).to_contain_text("Round 3: a generated 0 has seed 1020, a 1 the next")
+    expect(page.locator("#score")).to_contain_text(f"So far {right} of 20 correct")
+    expect(page.locator("#rules")).to_contain_text("Round 3: a generated 0 has seed 1020, a generated 1 the next")
     page.get_by_role("button", name="Start over").click()
-    expect(page.locator("#rules")).to_contain_text("Round 1: a generated 0 has seed 1000, a 1 the next")
+    expect(page.locator("#rules")).to_contain_text("Round 1: a generated 0 has seed 1000, a generated 1 the next")
     expect(page.locator("#score")).not_to_contain_text("So far")
 
 
@@ -702,7 +702,7 @@ def test_the_picture_answers_when_bars_are_dragged(
     answer = pixels(page.locator(".answer"))
     assert (answer != in_place).any()
 
-    page.get_by_role("button", name="As drawn above").click()
+    page.get_by_role("button", name="Reset").click()
     next_frame(page)
     np.testing.assert_array_equal(pixels(page.locator(".answer")), in_place)
     page.get_by_role("button", name="All zero").click()
@@ -773,15 +773,15 @@ def test_the_three_stages_of_a_digit(
     [
         (lambda data: b"", "it has 0 bytes"),
         (lambda data: data[:1_000_000], "cut short"),
-        (lambda data: b"PK\3\4" + data, "cut short, or no safetensors file"),
+        (lambda data: b"PK\3\4" + data, "cut short or not a safetensors file"),
         (lambda data: data[:8] + b"[" + data[9:], "its header cannot be read"),
-        (lambda data: data.replace(b'"model.9.bias"', b'"model.9.vias"'), "which the generator lacks"),
+        (lambda data: data.replace(b'"model.9.bias"', b'"model.9.vias"'), "the unknown tensor"),
         (
             lambda data: data.replace(b"[10,100]", b"[100,10]"),
-            "has shape [100,10], and [10,100] was expected",
+            "has shape [100,10], expected [10,100]",
         ),
         (lambda data: data.replace(b'"F16"', b'"U16"'), "of type U16"),
-        (lambda data: data[:-2] + b"\x00\x7c", "a number that no trained weight is"),
+        (lambda data: data[:-2] + b"\x00\x7c", "a value that no trained weight has"),
     ],
     ids=["empty", "cut", "another file", "header", "name", "shape", "type", "infinity"],
 )
@@ -837,7 +837,7 @@ def test_it_works_without_a_network_once_it_was_open(
     with serve_files(tmp_path) as url:
         page = visit(url, PHONE, complaining=True)
         expect(page.locator("#offline")).to_have_text(
-            "It is kept in this browser and opens without a network."
+            "This page is stored in your browser and works offline."
         )
     # The server is gone.
     page.goto(f"{url}?digit=5&seed=12")
@@ -911,19 +911,19 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
         assert "solid" in outlines, "focus unseen"
         return element
 
-    for name in ("Draw", "Which one is real?", "Inside"):
+    for name in ("Generate", "Which one is real?", "Inside"):
         expect(focused()).to_have_accessible_name(name)
     expect(focused()).to_have_role("radio")  # the ten are one stop
     expect(focused("ArrowRight")).to_have_accessible_name("8")
     expect(page.locator("#shown")).to_have_text("8, seed 0")
     expect(focused()).to_have_accessible_name("Seed")
-    expect(focused()).to_have_accessible_name("Draw five others")
+    expect(focused()).to_have_accessible_name("Generate 5 Images")
     page.keyboard.press("Enter")
     first = seeds(page)[0]
     assert first != 0
-    expect(focused()).to_have_accessible_name("As the network drew them (raw)")
+    expect(focused()).to_have_accessible_name("Raw: show the network’s own pixels")
     for seed in seeds(page):
-        expect(focused()).to_have_accessible_name(f"8, seed {seed}: show it large")
+        expect(focused()).to_have_accessible_name(f"8, seed {seed}: show enlarged")
     page.keyboard.press("Space")
     expect(page.locator("#shown")).to_have_text(f"8, seed {first + 4}")
     expect(focused()).to_have_accessible_name("Morph from picture to picture")
@@ -932,14 +932,14 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
     for name in ("PNG", "SVG", "Copy link"):
         expect(focused()).to_have_accessible_name(name)
     for digit in range(10):
-        expect(focused()).to_have_accessible_name(f"{digit}, in the same hand")
+        expect(focused()).to_have_accessible_name(f"{digit}, in the same handwriting")
     for place, (digit, *_) in enumerate(tiles_of_round(0), start=1):
         expect(focused()).to_have_accessible_name(f"Picture {place}, a {digit}: generated")
     page.keyboard.press("Space")
     expect(page.locator("#tiles [aria-pressed=true]")).to_have_count(1)
     expect(focused()).to_have_accessible_name("Show the answer")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").filter(has_text="of ten right")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="of 10 correct")).to_be_visible()
     expect(focused()).to_have_accessible_name("Start over")
     expect(focused()).to_have_role("radio")
     expect(focused()).to_have_role("slider")

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from digit_generator import weights
 from digit_generator.weights import (
-    SHAPES,
+    TENSOR_SHAPES,
     WeightsError,
     arrays_from_bytes,
     arrays_from_file,
@@ -99,7 +99,7 @@ def test_arrays_equal_what_torch_loads(save_weights: Callable[..., Path], dtype:
     path = save_weights(dtype)
     arrays = arrays_from_file(path)
     assert_equal_to(arrays, torch.load(path, weights_only=True))
-    assert {name: array.shape for name, array in arrays.items()} == SHAPES
+    assert {name: array.shape for name, array in arrays.items()} == TENSOR_SHAPES
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -451,7 +451,7 @@ class DescribingPickler(pickle.Pickler):
 def archive_with_tensor(count: object, offset: object, shape: object, strides: object) -> bytes:
     """Weights of zeros, without counters, whose model.3.weight is described by the arguments."""
     members, described = {}, {}
-    for key, (name, size) in enumerate(SHAPES.items()):
+    for key, (name, size) in enumerate(TENSOR_SHAPES.items()):
         if not name.endswith("num_batches_tracked"):
             members[f"archive/data/{key}"] = bytes(4 * prod(size))
             arguments = (0, size, (size[1], 1) if len(size) == 2 else (1,))
@@ -468,7 +468,8 @@ SIZE = 512 * 256
 
 
 def test_a_described_tensor_is_read() -> None:
-    assert len(arrays_from_bytes(archive_with_tensor(SIZE, 0, (512, 256), (256, 1)))) == len(SHAPES) - 3
+    arrays = arrays_from_bytes(archive_with_tensor(SIZE, 0, (512, 256), (256, 1)))
+    assert len(arrays) == len(TENSOR_SHAPES) - 3
 
 
 @pytest.mark.parametrize(
@@ -665,7 +666,7 @@ def test_a_forged_description_is_refused_or_gives_the_generators_tensors(
     except WeightsError:
         return
     for name, array in arrays.items():
-        assert array.shape == SHAPES[name]
+        assert array.shape == TENSOR_SHAPES[name]
         assert np.isfinite(array).all()
 
 

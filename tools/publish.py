@@ -1,4 +1,4 @@
-"""Make everything that derives from generator.pth: python tools/publish.py          or           make publish
+"""Make everything that derives from generator.pth: python -m tools.publish          or           make publish
 
 The steps run in order, each a command that can be run by itself. A step is skipped while the files that it
 reads and those that it wrote are what they were when it last ended well: `runs/publish` keeps their digests,
@@ -19,14 +19,13 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
+from digit_generator.files import write_whole
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # the package lies beside this folder and need not be installed
-
-from digit_generator.render import write_whole  # noqa: E402
-
 DATA_DIR = "{data}"
 """In a step's command: MNIST's folder. The files in it never change, so no step is run again for them."""
 PACKAGE, EVALUATION = "digit_generator", "digit_generator/evaluation"
+CLASSIC = "docs/training/classic/classic.pth"
 DRAWS = tuple(
     f"{PACKAGE}/{name}.py" for name in ("weights", "generate", "bulk", "finish", "choose", "shapes", "style")
 )
@@ -61,8 +60,8 @@ STEPS = (
         "choice",
         ("-m", "digit_generator.evaluation.choice", "generator.pth", "--data-dir", DATA_DIR),
         (
-            *("generator.pth", *DRAWS, f"{EVALUATION}/choice.py", f"{EVALUATION}/classifier.py"),
-            f"{EVALUATION}/broken_shapes.py",
+            *("generator.pth", *DRAWS, f"{EVALUATION}/choice.py", f"{EVALUATION}/data.py"),
+            f"{EVALUATION}/measures/broken_shapes.py",
         ),
         ("generator.choice.safetensors",),
     ),
@@ -75,13 +74,13 @@ STEPS = (
     Step(
         "style-report",
         ("-m", "digit_generator.evaluation.style", "--data-dir", DATA_DIR, "--out", "docs"),
-        (*STYLED, f"{PACKAGE}/number.py", f"{EVALUATION}/style.py", f"{EVALUATION}/ocr.py"),
+        (*STYLED, f"{PACKAGE}/number.py", f"{EVALUATION}/style.py", f"{EVALUATION}/networks/ocr.py"),
         ("docs/style.json", "docs/style.md"),
     ),
     Step(
         "card",
         ("-m", "digit_generator.evaluation", "generator.pth", "--data-dir", DATA_DIR, "--out", "docs"),
-        (*DIGITS, "classic.pth", f"{EVALUATION}/*.py", f"{EVALUATION}/judge.safetensors"),
+        (*DIGITS, CLASSIC, f"{EVALUATION}/**/*.py", f"{EVALUATION}/networks/*.safetensors"),
         ("docs/quality.json", "docs/quality/*.png", "docs/quality/blind-key.json"),
     ),
     Step(
@@ -91,21 +90,24 @@ STEPS = (
             *("docs/quality.json", "docs/quality/by-eye.json", "docs/quality/others/*.json"),
             *(f"{EVALUATION}/{name}.py" for name in ("card", "protocol", "publish")),
         ),
-        ("docs/quality.md", "README.md", "generator.json", "classic.json"),
+        ("docs/quality.md", "README.md", "generator.json", "docs/training/classic/classic.json"),
     ),
     Step(
         "greys",
         ("-m", "digit_generator.evaluation.greys", "generator.pth", "--data-dir", DATA_DIR, "--out", "docs"),
         (
             *DIGITS,
-            *(f"{EVALUATION}/{name}.py" for name in ("greys", "two_sample", "classifier", "protocol")),
+            *(
+                f"{EVALUATION}/{name}.py"
+                for name in ("greys", "protocol", "measures/two_sample", "networks/classifier")
+            ),
         ),
         ("docs/greys.md",),
     ),
     Step(
         "pictures",
-        ("docs/make_pictures.py", "--data-dir", DATA_DIR),
-        (*STYLED, *WRITES, "docs/make_pictures.py", "docs/training/best/*.png"),
+        ("-m", "tools.make_pictures", "--data-dir", DATA_DIR),
+        (*STYLED, *WRITES, "tools/make_pictures.py", "docs/training/best/*.png"),
         tuple(
             f"docs/images/{name}"
             for name in (
@@ -116,20 +118,20 @@ STEPS = (
     ),
     Step(
         "web-weights",
-        ("web/make.py", "--data-dir", DATA_DIR),
-        ("generator.pth", "generator.choice.safetensors", "web/make.py"),
+        ("-m", "tools.make_web", "--data-dir", DATA_DIR),
+        ("generator.pth", "generator.choice.safetensors", "tools/make_web.py"),
         ("web/*.safetensors", "web/real_digits.*"),
     ),
     Step(
         "screenshots",
-        ("docs/make_screenshots.py",),
-        (*(f"web/*.{kind}" for kind in ("safetensors", "js", "css", "html")), "docs/make_screenshots.py"),
+        ("-m", "tools.make_screenshots"),
+        (*(f"web/*.{kind}" for kind in ("safetensors", "js", "css", "html")), "tools/make_screenshots.py"),
         ("docs/images/web-*.png",),
     ),
     Step(
         "reference",
-        ("docs/make_api.py",),
-        (f"{PACKAGE}/*.py", "docs/make_api.py", "pyproject.toml"),
+        ("-m", "tools.make_api"),
+        (f"{PACKAGE}/**/*.py", "tools/make_api.py", "pyproject.toml"),
         ("docs/api.md",),
     ),
 )

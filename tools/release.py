@@ -1,4 +1,4 @@
-"""Make a release: python tools/release.py            or            make release
+"""Make a release: python -m tools.release            or            make release
 
 Checks that the version and the changelog agree and that the generated documentation is up to date, builds the
 source distribution and from it the wheel into dist/, and draws with the wheel in a fresh environment. Nothing
@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # the package lies beside this folder and need not be installed
+from digit_generator import DigitGenerator, __version__
 
-from digit_generator import DigitGenerator, __version__  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 DRAW = """
 from digit_generator import DigitGenerator
@@ -32,7 +31,7 @@ def main() -> None:
     try:
         check_changelog((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), __version__)
         check_committed("before the documentation is made again")
-        call(sys.executable, "docs/make_api.py")
+        call(sys.executable, "-m", "tools.make_api")
         call(sys.executable, "-m", "digit_generator.evaluation.publish")
         check_committed("after the documentation was made again: commit it")
         sdist, wheel = build()

@@ -1,4 +1,4 @@
-// What the page shows <-> its address: ?digit=7&seed=42, &at=1.5 between or beside the first of the five, and &raw=1.
+// State of the page <-> its address: ?digit=7&seed=42, &at=1.5 for a place among the five, and &raw=1.
 
 import { MAX_SEED } from './random.js'
 
@@ -6,10 +6,10 @@ import { MAX_SEED } from './random.js'
 export const COUNT = 5
 const MAX_FIRST = MAX_SEED - COUNT + 1
 
-/** What a visitor sees first: {digit 0...9, seed of the first of five, at 0...4 on the way through them, raw 0 or 1}. */
+/** The state that a visitor sees first: digit 0...9, seed of the first of five, at 0...4 among the five, raw 0 or 1. */
 const START = { digit: 7, seed: 0, at: 0, raw: 0 }
 
-/** The state that an address asks for, and a sentence on what in it could not be understood, or ''. */
+/** The state that an address asks for, and a sentence on its invalid values, or ''. */
 export function stateFromAddress(search) {
   const asked = new URLSearchParams(search)
   const faults = []
@@ -17,18 +17,18 @@ export function stateFromAddress(search) {
     const text = asked.get(name)
     if (text === null) return START[name]
     if (pattern.test(text) && Number(text) <= most) return Number(text)
-    faults.push(`${name}=${text.slice(0, 20)}, and ${name} is a ${name === 'at' ? '' : 'whole '}number from 0 to ${most}`)
+    faults.push(`${name}=${text.slice(0, 20)} (expected: a ${name === 'at' ? '' : 'whole '}number from 0 to ${most})`)
     return START[name]
   }
   const digit = number('digit', 9, /^\d$/)
   const seed = number('seed', MAX_SEED, /^\d{1,10}$/)
   const at = number('at', COUNT - 1, /^\d(\.\d{1,2})?$/)
   const raw = number('raw', 1, /^[01]$/) === 1
-  const problem = faults.length ? `This link asks for ${faults.join('; ')}. Shown is what it could mean.` : ''
+  const problem = faults.length ? `This link asks for ${faults.join('; ')}. Showing the defaults for the invalid values.` : ''
   return { state: { digit, ...placed(seed, at), raw }, problem }
 }
 
-/** The first of five seeds, and where among them, so that no seed lies beyond the last there is. */
+/** The first of five seeds and the place among them, such that no seed exceeds the largest seed. */
 export function placed(seed, at = 0) {
   const first = Math.min(seed, MAX_FIRST)
   return { seed: first, at: Math.min(at + seed - first, COUNT - 1) }

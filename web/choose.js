@@ -1,10 +1,10 @@
-// Choose: which z of a seed's stream is drawn. A head on what goes into the network's last layer refuses those that
-// cannot write, as digit_generator/choose.py says.
+// Choose which z of a seed's stream is used. A small network rates the input of the generator's last layer and rejects
+// each z whose digit does not look real enough, as in digit_generator/choose.py.
 
 import { leakyReLU, outputs } from './network.js'
 import { tensorsFromBytes } from './weights.js'
 
-/** z of one stream that are looked at; if all are refused, the first is drawn. */
+/** How many z of one stream are tried; if all are rejected, the first is used. */
 export const MAX_TRIES = 64
 
 const FILE = 'generator.choice.safetensors'
@@ -15,20 +15,20 @@ const SHAPES = {
   'score.bias': [1],
 }
 
-/** The head that was learned for one generator. Drawing changes nothing in it. */
+/** The rating network of one generator. It is never modified. */
 export class Choice {
   #tensors
 
-  /** `tensors` are named and shaped as in SHAPES; the bounds are scores. */
+  /** `tensors` have the names and shapes of SHAPES; the bounds are scores. */
   constructor(tensors, { digit_bound, hand_bound }) {
     this.#tensors = tensors
     /** The score above which a digit is accepted. */
     this.digitBound = digit_bound
-    /** The score above which the worst of a hand's ten digits is accepted. */
+    /** The score above which the worst of ten digits in one handwriting is accepted. */
     this.handBound = hand_bound
   }
 
-  /** How likely a drawing is beside real digits, higher = more real, from what goes into the last layer, [1024]. */
+  /** How real a digit looks, higher = more real, from the input of the last layer, [1024]. */
   score(hidden, digit) {
     const [weight, labels, scores, bias] = Object.keys(SHAPES).map((name) => this.#tensors.get(name))
     const label = labels.subarray(digit * scores.length, (digit + 1) * scores.length)
@@ -37,7 +37,7 @@ export class Choice {
   }
 }
 
-/** The choice file beside the page; null where there is none that can be read, or none of these weights. */
+/** The choice file beside the page; null if it is missing, unreadable or belongs to other weights. */
 export async function fetchChoice(weightsDigest) {
   try {
     const response = await fetch(FILE)

@@ -1,4 +1,4 @@
-// Five pictures of a digit, one of them large, the way from each to the next, and the ten digits of one hand.
+// Five pictures of a digit, one of them large, the morph from each to the next, and the ten digits of one handwriting.
 
 import { addressFromState, COUNT, placed, stateFromAddress } from './address.js'
 import { latentsBetween } from './morph.js'
@@ -10,22 +10,22 @@ import { svgFromPixels } from './svg.js'
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit)
 const NEW_SEEDS = 999_996 // six figures at most, to fit under a picture
-const SIBLINGS_PER_FRAME = 2 // the ten digits of a hand follow in turn, so that each frame stays short
+const SIBLINGS_PER_FRAME = 2 // the ten digits are redrawn in turn, so that each frame stays short
 
 const element = (id) => document.getElementById(id)
 
 /**
- * Show `state` (see address.js). `onShown(digit, z, seed)` hears which picture is large once it rests, and `onRaw()`
- * that everything is to be drawn as the network drew it, or no longer.
+ * Show `state` (see address.js). `onShown(digit, z, seed)` is called when another picture is large and the slider rests,
+ * `onRaw()` when the raw switch has changed.
  */
 export function startDrawings(generator, state, { onShown, onRaw }) {
   let { digit, seed, at } = state
   let pixels // of the large picture
-  // Where the slider moves, pictures are finished in place and by one seed's chance: so that nothing jumps.
+  // While the slider moves, pictures are finished in place and with the random choices of one seed, so nothing jumps.
   let moving = false
   let frame = 0 // the animation frame that the slider waits for, or 0
   let siblingsFrame = 0 // the one that the ten digits wait for
-  let stale = [] // digits whose small picture is not yet of the z that is shown
+  let stale = [] // digits whose small picture does not show the current z yet
 
   const pick = makePicker(element('digit'), (picked) => change({ digit: picked }))
   const five = DIGITS.slice(0, COUNT).map((index) => makeOfFive(index))
@@ -64,7 +64,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
       showPixels(picture.enlarged, generator.pixels(latentsAt(index), digit, seed + index))
       picture.original.getContext('2d').drawImage(picture.enlarged, 0, 0)
       picture.caption.textContent = `seed ${seed + index}`
-      picture.button.setAttribute('aria-label', `${digit}, seed ${seed + index}: show it large`)
+      picture.button.setAttribute('aria-label', `${digit}, seed ${seed + index}: show enlarged`)
     })
     rest()
   }
@@ -77,7 +77,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     if (!stale.length) showSiblings(DIGITS)
   }
 
-  // The slider has come to rest: everything will be of the picture that is shown.
+  // The slider rests: update everything to the picture that is shown.
   function rest() {
     cancelAnimationFrame(frame)
     frame = 0
@@ -91,7 +91,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
       const command = document.createElement('code')
       const options = `${generator.raw ? ' --raw' : ''}${generator.choice ? '' : ' --every-z'}`
       command.textContent = `python -m digit_generator generate ${digit} --count 1 --seed ${seed + at}${options}`
-      element('command').append('The picture again: ', command)
+      element('command').append('To generate this picture again: ', command)
     }
     element('done').textContent = ''
     history.replaceState(null, '', addressFromState({ digit, seed, at, raw: generator.raw }) + location.hash)
@@ -106,7 +106,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     five.forEach(({ button }, index) => button.setAttribute('aria-pressed', index === at))
   }
 
-  // Some of the ten digits of this hand, a few in every frame from the next one on.
+  // Redraw some of the ten digits, a few per frame from the next frame on.
   function showSiblings(siblings) {
     stale = [...siblings]
     siblingsFrame ||= requestAnimationFrame(() => {
@@ -120,7 +120,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     })
   }
 
-  // The seed by which the finish is rough: one for all of a movement.
+  // The seed for the random choices of the finish: the same one during a whole movement.
   function chance() {
     return moving ? seed : seed + at
   }
@@ -136,7 +136,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     return `${digit}, ${Math.round((at - index) * 100)} % of the way from seed ${seed + index} to ${seed + index + 1}${raw}`
   }
 
-  // As `python -m digit_generator generate` calls its files.
+  // The file name that `python -m digit_generator generate` uses.
   function stem() {
     const index = Math.floor(at)
     const way = index === at ? '' : `_to_${seed + index + 1}_at_${(at - index).toFixed(2)}`
@@ -157,7 +157,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
       await navigator.clipboard.writeText(location.href.replace(location.hash, ''))
       element('done').textContent = 'Link copied.'
     } catch {
-      element('done').textContent = 'Copy the address of this page: it is the link.'
+      element('done').textContent = 'Copying failed: the address of this page is the link.'
     }
   }
 
@@ -170,7 +170,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     button.addEventListener('click', () => change({ at: index }))
     const caption = document.createElement('span')
     caption.className = 'quiet'
-    caption.setAttribute('aria-hidden', 'true') // the button says it
+    caption.setAttribute('aria-hidden', 'true') // the button has the same text
     const item = document.createElement('li')
     item.append(button, caption, original)
     return { item, button, enlarged, original, caption }
@@ -181,14 +181,14 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     const button = document.createElement('button')
     button.type = 'button'
     button.className = 'picture'
-    button.setAttribute('aria-label', `${sibling}, in the same hand`)
+    button.setAttribute('aria-label', `${sibling}, in the same handwriting`)
     button.append(canvas)
     button.addEventListener('click', () => change({ digit: sibling }))
     return { button, canvas }
   }
 }
 
-// z at `place`, between `latents(index)` of the whole numbers around it.
+// z at `place`, between `latents(index)` at the whole numbers around it.
 function between(place, latents) {
   const index = Math.floor(place)
   return index === place ? latents(index) : latentsBetween(latents(index), latents(index + 1), place - index)

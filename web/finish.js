@@ -1,5 +1,5 @@
-// Finish: from the network's grey picture to pixels made by MNIST's own scan rule, in whole numbers alone. The same
-// bytes as digit_generator/finish.py, which says what the rule is and where it comes from.
+// Finish: from the raw picture to pixels made by MNIST's own scan rule, in integers only. The bytes are the same as
+// those of digit_generator/finish.py, which explains the rule and where it comes from.
 
 const SIDE = 28
 
@@ -22,15 +22,15 @@ const BOX = 20
 const SMALLEST_CROP = 10 // scan pixels: no smaller square is enlarged to 20x20
 
 /**
- * The network's pixels, [784], of a digit 0...9 and a seed -> MNIST's kind, Uint8ClampedArray [784]: cropped to the
- * ink, averaged into 20x20, and placed by the centre of mass.
+ * Raw pixels, [784], of a digit 0...9 and a seed -> finished pixels, Uint8ClampedArray [784]: cropped to the ink,
+ * averaged into 20x20 and placed by the centre of mass.
  */
 export function finishedPixels(raw, digit, seed) {
   const { scan, size } = scanFromPixels(raw, digit, seed)
   return boxed(scan, size, chanceOf(digit, seed))
 }
 
-/** As finishedPixels, but every stroke stays where it is: for what may not jump by a pixel. */
+/** As finishedPixels, but without centring: for moving pictures, which must not jump by a pixel. */
 export function edgedPixels(raw, digit, seed) {
   const { scan, size } = scanFromPixels(raw, digit, seed)
   const average = averagesInPlace(size)
@@ -47,7 +47,7 @@ export function scanFromPixels(raw, digit, seed) {
   const scan = new Uint8Array(size * size)
   for (let place = 0; place < scan.length; place++) {
     let over = field[place] - HALF
-    // Only where chance could turn it is it asked for.
+    // Chance matters only near half.
     if (Math.abs(over) <= ROUGHNESS * 32768) over += ROUGHNESS * ((hashed(chance + place) & 0xffff) - 32768)
     scan[place] = over > 0 ? 1 : 0
   }
@@ -55,7 +55,7 @@ export function scanFromPixels(raw, digit, seed) {
   return { scan, size }
 }
 
-// The number from which all chance of a picture follows.
+// The number that decides all random choices for one picture.
 function chanceOf(digit, seed) {
   return hashed(hashed(seed) ^ (digit + 1))
 }
@@ -69,7 +69,7 @@ function hashed(number) {
   return (mixed ^ (mixed >>> 16)) >>> 0
 }
 
-// Stroke thickness, the ink over its edge, chooses a row of SCAN_SIZES, chance a column.
+// The stroke thickness (ink divided by edge) selects a row of SCAN_SIZES, chance a column.
 function scanSize(raw, chance) {
   const grey = (y, x) => (y < 0 || x < 0 || y >= SIDE || x >= SIDE ? 0 : raw[y * SIDE + x])
   const ink = raw.reduce((sum, value) => sum + value, 0)
@@ -171,7 +171,7 @@ function boxed(scan, size, chance) {
   return finished
 }
 
-// 255 -> 254, except by chance; in one picture of eight all stay 255.
+// 255 -> 254, except where chance keeps it; in one picture of eight all stay 255.
 function dimTies(levels, chance) {
   if (chance >>> 29 === 0) return
   levels.forEach((level, place) => {
@@ -179,8 +179,8 @@ function dimTies(levels, chance) {
   })
 }
 
-// From a square of `side` scan pixels, from `start` on, to 20: what each covers of each, [20, size]. A pixel of the
-// box is 5 * side units, one of the scan 100; one that lies across a border is taken 99 wide: MNIST's rule has this
+// How much each of 20 pixels covers of each scan pixel in a row of `side` from `start` on: [20, size]. A pixel of the
+// box is 5 * side units wide, a scan pixel 100. A scan pixel across a border counts as 99 wide: MNIST's rule has this
 // flaw.
 function placedAverages(start, side, size) {
   const cover = new Int32Array(BOX * size)

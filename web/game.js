@@ -1,4 +1,4 @@
-// Which one is real? Ten digits a round, by seed in order and none chosen; the score stays in this browser.
+// Which one is real? Ten digits a round, seeds in order, uncurated. The score stays in this browser.
 
 import { makePicture, showPixels } from './picture.js'
 import { SIZE } from './network.js'
@@ -6,16 +6,16 @@ import { RandomState } from './random.js'
 
 const REAL_DIGITS = 'real_digits.png' // ten rows, one for each digit, of the first thirty in MNIST's test set
 export const REAL_PER_DIGIT = 30
-const FIRST_SEED = 1000 // of the 0 of round 0; each digit and each round has its own
+const FIRST_SEED = 1000 // of the 0 in round 0; every digit of every round has its own seed
 const KEY = 'digit-generator.game'
 const START = { round: 0, right: 0, judged: 0 }
 
 const element = (id) => document.getElementById(id)
 
 /**
- * The ten tiles of a round, in the order in which they stand: {digit, generated, seed of a generated one, index of
- * a real one among those of its digit}. Each digit comes once. Whether it is generated is a throw of a coin, and the
- * next thirty rounds turn every coin round, so that no picture is seen twice within sixty.
+ * The ten tiles of a round in their order: {digit, generated, seed if generated, index among the real ones of its digit
+ * if real}. Each digit comes once. A coin toss decides whether it is generated. The next thirty rounds turn every coin
+ * over, so that no picture appears twice within sixty rounds.
  */
 export function tilesOfRound(round) {
   const index = round % REAL_PER_DIGIT
@@ -30,7 +30,7 @@ export function tilesOfRound(round) {
   }))
 }
 
-/** Play in the section `game`. `redraw()` when the generator draws otherwise than before. */
+/** Start the game in the section `game`. Call `redraw()` when the raw switch has changed. */
 export function startGame(generator) {
   let real
   let tiles = []
@@ -51,7 +51,7 @@ export function startGame(generator) {
       return
     }
     const sentence = `The real digits are missing: the server has no readable ${REAL_DIGITS} beside this page. `
-    element('verdict').textContent = `${sentence}Run “make web” with MNIST’s folder as DATA_DIR, and reload.`
+    element('verdict').textContent = `${sentence}Run “make web” with DATA_DIR set to MNIST’s folder, and reload this page.`
     for (const id of ['judge', 'forget']) element(id).hidden = true
   }
 
@@ -62,9 +62,9 @@ export function startGame(generator) {
     element('verdict').textContent = ''
     element('judge').textContent = 'Show the answer'
     element('rules').textContent =
-      `Round ${score.round + 1}: a generated 0 has seed ${FIRST_SEED + 10 * score.round}, a 1 the next, and so on; ` +
-      `real ones are number ${(score.round % REAL_PER_DIGIT) + 1} of their digit in MNIST’s test set. A coin decides ` +
-      'between the two; nobody has chosen.'
+      `Round ${score.round + 1}: a generated 0 has seed ${FIRST_SEED + 10 * score.round}, a generated 1 the next seed, ` +
+      `and so on. Each real digit is number ${(score.round % REAL_PER_DIGIT) + 1} of its kind in MNIST’s test set. ` +
+      'A coin toss decides between generated and real; the pictures are uncurated.'
     tell()
   }
 
@@ -74,7 +74,7 @@ export function startGame(generator) {
     const right = tiles.filter((tile) => tile.right).length
     score = keepScore({ round: score.round + 1, right: score.right + right, judged: score.judged + tiles.length })
     const generated = tiles.filter((tile) => tile.generated).length
-    element('verdict').textContent = `${right} of ten right. The network drew ${generated}, people wrote ${10 - generated}.`
+    element('verdict').textContent = `${right} of 10 correct. ${generated} were generated, ${10 - generated} were real.`
     element('judge').textContent = 'Ten more'
     tell()
   }
@@ -82,8 +82,8 @@ export function startGame(generator) {
   function tell() {
     const { right, judged } = score
     element('score').textContent = judged
-      ? `So far ${right} of ${judged} right, ${Math.round((100 * right) / judged)} %. Guessing gives about 50 %.`
-      : 'Guessing gives about 5 of ten. Your score stays in this browser.'
+      ? `So far ${right} of ${judged} correct, ${Math.round((100 * right) / judged)} %. Guessing gets about 50 %.`
+      : 'Guessing gets about 5 of 10 correct. Your score stays in this browser.'
     element('forget').hidden = !judged
   }
 
@@ -131,14 +131,14 @@ async function sheetOfRealDigits() {
   }
 }
 
-// Storage may be forbidden, or hold what another page has written: then the score begins anew.
+// Storage may be forbidden, or hold another page's data: then the score starts again from 0.
 
 function storedScore() {
   try {
     const score = JSON.parse(localStorage.getItem(KEY))
     if (Object.keys(START).every((name) => Number.isSafeInteger(score[name]) && score[name] >= 0)) return score
   } catch {
-    // as if there were none
+    // no stored score
   }
   return START
 }
@@ -147,7 +147,7 @@ function keepScore(score) {
   try {
     localStorage.setItem(KEY, JSON.stringify(score))
   } catch {
-    // it lasts as long as this page is open
+    // the score lasts until this page is closed
   }
   return score
 }

@@ -1,5 +1,5 @@
-// Digits from seeds: digit and seed -> chosen z -> the network's picture -> finished pixels, as
-// digit_generator/generate.py draws.
+// Digits from seeds: digit and seed -> accepted z -> raw picture -> finished pixels, as in
+// digit_generator/generate.py.
 
 import { MAX_TRIES } from './choose.js'
 import { edgedPixels, finishedPixels } from './finish.js'
@@ -8,44 +8,44 @@ import { latentsFromSeed } from './random.js'
 
 const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
-/** What draws: the network, what chooses its z, and the finish. */
+/** The generator: the network, the choice of z, and the finish. */
 export class DigitGenerator {
-  #numbers = new Map() // which z of its stream a seed means, once it was found
+  #numbers = new Map() // which z of its stream each seed uses, once it is found
 
-  /** `choice` is null where every z is taken. */
+  /** With `choice` null, every z is used. */
   constructor(network, choice = null) {
     this.network = network
     this.choice = choice
-    /** Whether pixels are the network's own, instead of finished. */
+    /** Whether pixels are the network's own instead of finished ones. */
     this.raw = false
   }
 
-  /** The z that a seed means for a digit, Float64Array [100]: the first of its stream to be accepted. */
+  /** The z of a seed for a digit, Float64Array [100]: the first accepted one of its stream. */
   latents(seed, digit) {
     return latentsFromSeed(seed, this.#number(seed, [digit], this.choice?.digitBound))
   }
 
-  /** The z of the seed's hand, Float64Array [100]: the first of its stream to be accepted for all ten digits. */
+  /** The z of a seed's handwriting, Float64Array [100]: the first of its stream that is accepted for all ten digits. */
   handLatents(seed) {
     return latentsFromSeed(seed, this.#number(seed, DIGITS, this.choice?.handBound))
   }
 
   /**
-   * What is drawn from z, [100]: pixels, Uint8ClampedArray [784] row by row, 0 background ... 255 ink, finished unless
-   * `raw`. The seed is the finish's chance. Not `inBox`, every stroke stays where the network drew it.
+   * The picture of z, [100]: pixels, Uint8ClampedArray [784] row by row, 0 background ... 255 ink, finished unless
+   * `raw`. The seed decides the random choices of the finish. Without `inBox`, the digit is not centred.
    */
   pixels(z, digit, seed, inBox = true) {
     return this.finished(this.network.activations(z, digit).at(-1), digit, seed, inBox)
   }
 
-  /** The network's picture, [784] in [-1, 1], as `pixels`. */
+  /** The raw picture, [784] in [-1, 1], as `pixels`. */
   finished(image, digit, seed, inBox = true) {
     const pixels = pixelsFromImage(image)
     if (this.raw) return pixels
     return (inBox ? finishedPixels : edgedPixels)(pixels, digit, seed)
   }
 
-  // Which z of the seed's stream, from 0, is the first to be accepted for all of these digits.
+  // The index, from 0, of the first z in the seed's stream that is accepted for all of these digits.
   #number(seed, digits, bound) {
     if (!this.choice) return 0
     const key = `${seed} ${digits}`

@@ -1,4 +1,4 @@
-// z as a hundred bars that can be dragged, and what every layer makes of it.
+// z as a hundred bars that can be dragged, and the output of every layer.
 
 import { finishedPixels, scanFromPixels } from './finish.js'
 import { pixelsFromImage, SIZE } from './network.js'
@@ -6,54 +6,54 @@ import { makePicker } from './picker.js'
 import { makePicture, showPixels } from './picture.js'
 import { LATENT_SIZE, latentsFromSeed } from './random.js'
 
-const LIMIT = 3 // bars end there: of a thousand numbers of N(0, 1) three lie beyond
-const STEP = 0.1 // what a key changes
-const STRIP = 64 // numbers in a row of what is shown of a layer, but:
-const COLUMNS = { 200: 50, 784: 28 } // two rows of z and two of the digit; the picture itself
+const LIMIT = 3 // length of the bars: three in a thousand numbers of N(0, 1) lie beyond
+const STEP = 0.1 // change per key press
+const STRIP = 64 // numbers per row of a layer's picture, except:
+const COLUMNS = { 200: 50, 784: 28 } // two rows for z and two for the digit; the picture itself
 
-// What is shown of each layer: how many numbers it puts out, and one sentence.
+// For each layer: how many numbers it outputs, a title and one sentence.
 const LAYERS = [
-  [200, 'What goes in', 'The hundred numbers of z say how to write; behind them a hundred learned ones say which digit.'],
+  [200, 'Input', 'The hundred numbers of z say how to write; a hundred learned numbers after them say which digit.'],
   [
     256,
     'Layer 1',
-    'Each of 256 units adds up all 200, each times a weight of its own, and cuts what comes out negative to a fifth.',
+    'Each of 256 units adds up all 200 numbers, each times its own weight, and scales negative sums down to a fifth.',
   ],
   [
     512,
     'Layer 2',
-    '512 units do the same with those 256, so that what z says can now count differently for every digit.',
+    '512 units do the same with those 256 numbers, so that z can have a different effect for each digit.',
   ],
-  [1024, 'Layer 3', '1,024 units do it once more: each turns a pattern of ink of its own up or down.'],
+  [1024, 'Layer 3', '1,024 units do the same once more: each turns its own pattern of ink up or down.'],
   [
     784,
     'Layer 4',
-    'It lays those 1,024 patterns over one another, and tanh squeezes the sum at each of the 784 pixels between black and white.',
+    'It adds up those 1,024 patterns, and tanh squeezes the sum at each of the 784 pixels to between black and white.',
   ],
 ]
 
-// What the finish makes of the picture: a title and one sentence for each stage.
+// For each stage of the finish: a title and one sentence.
 const STAGES = [
-  ['1. Raw', 'What the network drew: it gives the shape, but its greys are smooth and a little blurred.'],
+  ['1. Raw', 'The network’s own pixels: the greys are smooth and a little blurred.'],
   [
     '2. Scan',
-    'Enlarged and cut at half of the ink, with an outline as rough as a scan’s: MNIST’s digits were black-and-white scans, too.',
+    'Enlarged and made black and white at half ink, with a slightly rough outline, like the scans that MNIST was made from.',
   ],
   [
     '3. Finished',
-    'MNIST’s own rule gives the greys: the average of the scan in 20 by 20 pixels, with its centre of mass in the middle of 28 by 28.',
+    'MNIST’s own rule makes the greys: the scan is averaged down to 20×20 pixels and placed with its centre of mass in the middle of 28×28.',
   ],
 ]
 
 const element = (id) => document.getElementById(id)
 
-/** Show the section `inside`. `follow(digit, z, seed)` takes over the picture that is drawn above. */
+/** Start the section `inside`. Call `follow(digit, z, seed)` to show the large picture of the first section. */
 export function startInside(generator) {
   let digit = 0
   let drawn = new Float64Array(LATENT_SIZE) // z of the picture above
   let z = drawn.slice()
-  let chance = 0 // the seed of the picture above, whatever becomes of z: so that no outline flickers
-  let chosen = 0 // the bar that the keys change
+  let chance = 0 // the seed of the picture above, kept when z changes, so that the outline does not flicker
+  let chosen = 0 // index of the bar that the keys change
   let frame = 0
 
   const area = element('bars')
@@ -61,7 +61,7 @@ export function startInside(generator) {
   area.append(...bars)
   area.setAttribute('aria-valuemin', -LIMIT)
   area.setAttribute('aria-valuemax', LIMIT)
-  const answer = makePicture('answer', 'the digit that these numbers make')
+  const answer = makePicture('answer', 'the digit made from these numbers')
   element('answer').append(answer)
   const strips = LAYERS.map((layer) => makeStrip(...layer))
   const stages = STAGES.map((stage) => makeStage(...stage))
@@ -120,7 +120,7 @@ export function startInside(generator) {
     stages[2](finishedPixels(raw, digit, chance))
   }
 
-  // The pointer sets the bar that it is over, and those that it has passed since it was seen last.
+  // Set the bar under the pointer, and the bars that the pointer has passed since the last event.
   function drag(from, to) {
     const [first, last] = [placeOf(from), placeOf(to)]
     const steps = Math.max(1, Math.abs(last.index - first.index))
@@ -134,7 +134,7 @@ export function startInside(generator) {
     later()
   }
 
-  // Which bar, and which value, a pointer means. The bars stand in as many rows as the style sheet gives them.
+  // The bar and the value at the pointer. The style sheet decides in how many rows the bars stand.
   function placeOf({ clientX, clientY }) {
     const { left, top, width, height } = bars[0].getBoundingClientRect()
     const columns = Math.round(area.clientWidth / width)
@@ -160,7 +160,7 @@ function clamp(value, low, high) {
   return Math.max(low, Math.min(high, value))
 }
 
-// A strip of one grey square for each number that a layer puts out. Returns the function that fills it.
+// A strip with one grey square for each number that a layer outputs. Returns the function that fills it.
 function makeStrip(count, title, sentence) {
   const columns = COLUMNS[count] ?? STRIP
   const canvas = makePicture('strip')
@@ -175,7 +175,7 @@ function makeStrip(count, title, sentence) {
   }
 }
 
-// A stage of the finish. Returns the function that shows its pixels, `size` by `size` of them.
+// A stage of the finish. Returns the function that shows its `size` by `size` pixels.
 function makeStage(title, sentence) {
   const canvas = makePicture('stage')
   element('stages').append(itemOf(title, sentence, canvas))

@@ -1,4 +1,4 @@
-// The path from one z to another along the sphere that both lie near, so that every step is as likely as its ends.
+// The path from one z to another along the sphere that both lie near, so that every z on it is as likely as the ends.
 
 /** z at `share`, 0...1, of the way from `from` to `to`, Float64Array [100] each (Shoemake 1985, slerp). */
 export function latentsBetween(from, to, share) {

@@ -7,7 +7,7 @@ export const SIZE = 28
 const LEAKY_SLOPE = 0.2
 const BATCHNORM_EPS = 1e-5 // PyTorch's default; a state_dict does not hold it
 
-/** The trained network. Drawing changes nothing in it. */
+/** The trained network. It is never modified. */
 export class Network {
   #labelEmbedding // [10, 100]
   #layers // four of {weight [outputs, inputs], bias [outputs]}
@@ -18,13 +18,13 @@ export class Network {
     this.#layers = layersFromTensors(tensors)
   }
 
-  /** Everything on the way from z, [100], to the picture: arrays of 200, 256, 512, 1024 and 784 numbers. */
+  /** The input and the output of every layer, from z, [100]: arrays of 200, 256, 512, 1024 and 784 numbers. */
   activations(z, digit) {
     const passed = this.#beforeLast(z, digit)
     return [...passed, outputs(this.#layers.at(-1), passed.at(-1)).map(Math.tanh)]
   }
 
-  /** What goes into the last layer: Float64Array [1024]. */
+  /** The input of the last layer: Float64Array [1024]. */
   hidden(z, digit) {
     return this.#beforeLast(z, digit).at(-1)
   }
@@ -44,7 +44,7 @@ export function pixelsFromImage(image) {
   return Uint8ClampedArray.from(image, (value) => (value + 1) * 127.5)
 }
 
-/** x @ weight.T + bias, for an x of 4 n numbers: four sums at a time, since each addition waits for the one before. */
+/** x @ weight.T + bias, for an x of 4 n numbers: four sums at a time, because each addition waits for the previous one. */
 export function outputs({ weight, bias }, x) {
   const y = new Float64Array(bias.length)
   for (let row = 0, at = 0; row < y.length; row++) {
@@ -60,7 +60,7 @@ export function outputs({ weight, bias }, x) {
   return y
 }
 
-/** As the networks cut what is negative. */
+/** The activation function of both networks. */
 export function leakyReLU(value) {
   return value < 0 ? LEAKY_SLOPE * value : value
 }

@@ -1,7 +1,7 @@
-// A service worker: keeps the files of the page, and serves them where there is no network.
+// A service worker: stores the files of the page and serves them when there is no network.
 
 const CACHE = 'digit-generator'
-const CHOICE = 'generator.choice.safetensors' // there need be none
+const CHOICE = 'generator.choice.safetensors' // optional
 const FILES = [
   './',
   'address.js',

@@ -1,4 +1,4 @@
-// The page: load the network, then draw, play and look inside. Read from here.
+// The page: load the network, then start its three sections. Read from here.
 
 import { stateFromAddress } from './address.js'
 import { fetchChoice } from './choose.js'
@@ -14,7 +14,7 @@ const element = (id) => document.getElementById(id)
 async function main() {
   element('not-started').remove()
   const loading = element('loading')
-  const patience = setTimeout(() => (loading.hidden = false), 300) // ms: most visitors never see it
+  const patience = setTimeout(() => (loading.hidden = false), 300) // ms: most visitors never see the bar
   try {
     const bar = loading.querySelector('progress')
     const { tensors, digest, hasChoice } = await fetchWeights((share) => (bar.value = share))
@@ -48,15 +48,15 @@ function tell(sentence) {
   element('problem').hidden = false
 }
 
-// A service worker keeps the files of this page, so that it opens without a network.
+// A service worker stores the files of this page, so that it works offline.
 async function keepForOffline() {
   if (!navigator.serviceWorker) return // not over plain http from another machine
   try {
     await navigator.serviceWorker.register('offline.js')
     await navigator.serviceWorker.ready
-    element('offline').textContent = 'It is kept in this browser and opens without a network.'
+    element('offline').textContent = 'This page is stored in your browser and works offline.'
   } catch {
-    // Private windows may refuse. The page works as before, with a network.
+    // A private window may refuse it. The page then works online only.
   }
 }
 

@@ -1,6 +1,9 @@
-// Ten digits to pick one from: radio buttons, one stop for the keyboard.
+// A digit picker: ten radio buttons, one Tab stop.
 
-/** Fill `fieldset` with the ten; `onPick(digit)` hears the visitor. Returns a function that picks one silently. */
+/**
+ * Fill `fieldset` with the ten buttons. `onPick(digit)` is called when a visitor picks one. Returns a function that picks
+ * a digit without that call.
+ */
 export function makePicker(fieldset, onPick) {
   const inputs = Array.from({ length: 10 }, (_, digit) => {
     const input = document.createElement('input')

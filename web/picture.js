@@ -1,8 +1,8 @@
-// Pixels on the screen, and as files.
+// Pixels on the screen and in files.
 
 import { SIZE } from './network.js'
 
-/** A canvas of 28 by 28 pixels that a screen reader calls by `description`; '' where a text beside it does. */
+/** A canvas of 28 by 28 pixels. A screen reader reads `description`; '' hides the canvas from it. */
 export function makePicture(className, description = '') {
   const canvas = document.createElement('canvas')
   canvas.width = canvas.height = SIZE
@@ -20,7 +20,7 @@ export function describe(canvas, description) {
   }
 }
 
-/** pixels, Uint8ClampedArray, 0...255, fill the canvas row by row, white ink on black. */
+/** Fill the canvas row by row with pixels, Uint8ClampedArray, 0 background ... 255 ink, white on black. */
 export function showPixels(canvas, pixels) {
   const image = new ImageData(canvas.width, canvas.height)
   const colours = new Uint32Array(image.data.buffer)
@@ -28,7 +28,7 @@ export function showPixels(canvas, pixels) {
   canvas.getContext('2d').putImageData(image, 0, 0)
 }
 
-/** Hand a file to the visitor. */
+/** Download a file. */
 export function download(blob, name) {
   const link = document.createElement('a')
   link.href = URL.createObjectURL(blob)

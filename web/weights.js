@@ -1,6 +1,6 @@
-// A safetensors file -> its tensors, each checked before anything is drawn with it; first of all the generator's.
+// A safetensors file -> its tensors, each checked before it is used.
 
-/** The generator's state_dict, as digit_generator/weights.py has it. */
+/** The generator's state_dict, as in digit_generator/weights.py. */
 export const SHAPES = {
   'label_emb.weight': [10, 100],
   ...linear(0, 200, 256),
@@ -14,18 +14,18 @@ export const SHAPES = {
 
 const FILE = 'generator.safetensors'
 const MEND = 'Run “make web”, which writes it from generator.pth, and reload this page.'
-const MAX_VALUE = 1e10 // beyond it four layers could overflow
+const MAX_VALUE = 1e10 // larger values could overflow in four layers
 const READERS = {
   F16: numbersFromHalves,
   F32: (bytes) => view(bytes, Float32Array),
   F64: (bytes) => view(bytes, Float64Array),
 }
 
-/** What is wrong with the weights; the message is for a person. */
+/** A problem with the weights. The message is a sentence for the visitor. */
 export class WeightsError extends Error {}
 
 /**
- * Fetch the weights beside the page; `onProgress(share)` hears how much is there, 0...1.
+ * Fetch the weights beside the page. `onProgress(share)` is called with the share that has arrived, 0...1.
  * Resolves to {tensors: Map of name -> array of numbers, digest: SHA-256 of generator.pth, or '', hasChoice: whether
  * a choice file was written with it}. Rejects with WeightsError.
  */
@@ -48,10 +48,10 @@ export function tensorsFromBytes(bytes, shapes) {
   const { header, start } = headerOf(bytes)
   const { __metadata__: metadata, ...described } = header
   const unexpected = Object.keys(described).find((name) => !Object.hasOwn(shapes, name))
-  if (unexpected !== undefined) refuse(`it has ${JSON.stringify(unexpected.slice(0, 80))}, which the generator lacks`)
+  if (unexpected !== undefined) refuse(`it has the unknown tensor ${JSON.stringify(unexpected.slice(0, 80))}`)
   const tensors = new Map()
   for (const [name, shape] of Object.entries(shapes)) {
-    if (name.endsWith('num_batches_tracked')) continue // counted while learning, not needed to draw
+    if (name.endsWith('num_batches_tracked')) continue // a counter of the training
     tensors.set(name, tensorFrom(bytes, start, name, shape, described[name]))
   }
   return { tensors, metadata: metadata ?? {} }
@@ -82,9 +82,9 @@ async function bytesOf(response, onProgress) {
 }
 
 function headerOf(bytes) {
-  if (bytes.length < 8) refuse(`it has ${bytes.length} bytes, and 3 million were expected`)
+  if (bytes.length < 8) refuse(`it has ${bytes.length} bytes, expected 3 million`)
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
-  if (length > bytes.length - 8) refuse('it is cut short, or no safetensors file')
+  if (length > bytes.length - 8) refuse('it is cut short or not a safetensors file')
   try {
     const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
     if (header === null || typeof header !== 'object') throw new TypeError()
@@ -95,12 +95,12 @@ function headerOf(bytes) {
 }
 
 function tensorFrom(bytes, start, name, shape, described) {
-  if (!described) refuse(`it lacks ${name}`)
+  if (!described) refuse(`${name} is missing`)
   if (String(described.shape) !== String(shape)) {
-    refuse(`${name} has shape [${described.shape}], and [${shape}] was expected`)
+    refuse(`${name} has shape [${described.shape}], expected [${shape}]`)
   }
   const read = READERS[described.dtype]
-  if (!read) refuse(`${name} holds numbers of type ${described.dtype}, and F16, F32 or F64 was expected`)
+  if (!read) refuse(`${name} has numbers of type ${described.dtype}, expected F16, F32 or F64`)
   const [begin, end] = described.data_offsets ?? []
   const numbers = read(bytes.slice(start + begin, start + end))
   const count = shape.reduce((product, size) => product * size, 1)
@@ -108,7 +108,7 @@ function tensorFrom(bytes, start, name, shape, described) {
   const lowest = name.endsWith('running_var') ? 0 : -MAX_VALUE
   for (let i = 0; i < count; i++) {
     // Written so that it finds NaN too.
-    if (!(numbers[i] >= lowest && numbers[i] <= MAX_VALUE)) refuse(`${name} holds a number that no trained weight is`)
+    if (!(numbers[i] >= lowest && numbers[i] <= MAX_VALUE)) refuse(`${name} has a value that no trained weight has`)
   }
   return numbers
 }
@@ -148,5 +148,5 @@ function batchNorm(index, size) {
 }
 
 function refuse(what) {
-  throw new WeightsError(`The weights are damaged or another network's (${FILE}): ${what}. ${MEND}`)
+  throw new WeightsError(`The weights are damaged or belong to another network (${FILE}): ${what}. ${MEND}`)
 }

@@ -6,23 +6,18 @@ from pathlib import Path
 
 import click
 
+from digit_generator.cli.options import Mistake
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.cache import Cache, write_json
 from digit_generator.evaluation.card import ALL, markdown_from_card, table, warnings_of
 from digit_generator.evaluation.data import EvaluationError
-from digit_generator.evaluation.publish import card_and_by_eye, other_cards
+from digit_generator.evaluation.publish import CLASSIC, card_and_by_eye, classic_beside, other_cards
 from digit_generator.evaluation.report import make_card, source_from_file
-from digit_generator.render import write_whole
+from digit_generator.files import write_whole
 from digit_generator.weights import WeightsError, find_weights
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-
-
-class Mistake(click.ClickException):
-    """Told in one sentence, with exit code 2."""
-
-    exit_code = 2
 
 
 @click.command()
@@ -35,7 +30,9 @@ class Mistake(click.ClickException):
 )
 @click.option("--features", type=_FILE, help="An ONNX network to take features from, instead of the judge.")
 @click.option(
-    "--classic", type=_FILE, help="Weights to stand beside; classic.pth beside FILE if there is one."
+    "--classic",
+    type=_FILE,
+    help=f"Weights of the textbook recipe, for comparison.  [default: classic.pth beside FILE, or {CLASSIC}]",
 )
 @click.option("--name", help="What the card calls FILE.")
 @click.option("--cache", "cache_dir", type=_FOLDER, default=Path("evaluation-cache"), show_default=True)
@@ -54,10 +51,10 @@ def main(
     `pixels` uint8 [N, 28, 28] and `labels` [N]."""
     try:
         file = file or find_weights()
-        beside = classic or file.with_name("classic.pth")
+        beside = classic or classic_beside(file)
         card = make_card(
             source_from_file(file, name),
-            source_from_file(beside, "classic") if beside.is_file() else None,
+            source_from_file(beside, "classic") if beside else None,
             data_dir=data_dir,
             pictures_dir=out / "quality",
             against=against,

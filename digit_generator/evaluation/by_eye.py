@@ -19,14 +19,14 @@ from typing import Any
 import click
 import numpy as np
 
-from digit_generator.evaluation.__main__ import Mistake
-from digit_generator.evaluation.asked_for import share_of
+from digit_generator.cli.options import Mistake
 from digit_generator.evaluation.cache import write_json
 from digit_generator.evaluation.data import Digits, EvaluationError, mnist_from_folder
+from digit_generator.evaluation.measures.asked_for import share_of
 from digit_generator.evaluation.pictures import numbered_sheet
 from digit_generator.evaluation.protocol import LEARNED_IMAGES, Against
+from digit_generator.files import write_whole
 from digit_generator.generate import MAX_SEED, DigitGenerator
-from digit_generator.render import write_whole
 from digit_generator.weights import WeightsError
 
 COLUMNS, ROWS = 20, 10

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_generator.evaluation import protocol
-from digit_generator.render import write_whole
+from digit_generator.files import write_whole
 
 
 class Cache:

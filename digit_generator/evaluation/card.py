@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from digit_generator.evaluation import protocol
-from digit_generator.evaluation.asked_for import wilson_interval
+from digit_generator.evaluation.measures.asked_for import wilson_interval
 
 _MISSING = "–"
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -108,7 +108,7 @@ PIXEL_SPREAD = Measure("Spread of pixels within a digit, over real", "diversity"
 FEATURE_SPREAD = Measure(
     "Spread of features within a digit, over real", "diversity", ("feature_spread", "mean")
 )
-SHAPES = tuple(
+SHAPE_ROWS = tuple(
     Measure(f"{name.capitalize()}: distance of histograms", "diversity", ("shapes", name, "distance"))
     for name in ("thickness", "slant", "width")
 )
@@ -123,7 +123,7 @@ FULL_SIZE = (
 EQUAL_SIZE = (FID, KID, PRECISION, RECALL, DENSITY, COVERAGE)
 ALL = (
     *(OCR, OWN, BROKEN, BY_EYE, *EQUAL_SIZE, *FULL_SIZE, LEARNER, LEARNER_TEN, TWO_SAMPLE, COPYING),
-    *(PIXEL_SPREAD, FEATURE_SPREAD, *SHAPES),
+    *(PIXEL_SPREAD, FEATURE_SPREAD, *SHAPE_ROWS),
 )
 SHORT = (
     *(TWO_SAMPLE, BROKEN, BY_EYE, OCR, OWN, FID, PRECISION, RECALL, COVERAGE),

@@ -26,12 +26,12 @@ from tqdm import tqdm
 
 from digit_generator.bulk import BulkGenerator
 from digit_generator.choose import HIDDEN, UNITS, Choice, bytes_from_choice, choice_path
-from digit_generator.evaluation.__main__ import Mistake
-from digit_generator.evaluation.broken_shapes import are_broken, counted_shapes
+from digit_generator.cli.options import Mistake
 from digit_generator.evaluation.data import Digits, EvaluationError, Labels, mnist_from_folder
+from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
 from digit_generator.evaluation.protocol import LEARNED_IMAGES
+from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
-from digit_generator.render import write_whole
 from digit_generator.weights import WeightsError
 
 REFUSED = 0.05

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_generator.errors import DigitGeneratorError
 from digit_generator.evaluation.protocol import LEARNED_IMAGES, SPLIT_SEED, Against
 
 Pixels = NDArray[np.uint8]
@@ -22,7 +23,7 @@ Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 # SHA-256 of the decompressed files.
-_DIGESTS = {
+MNIST_SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -30,7 +31,7 @@ _DIGESTS = {
 }
 
 
-class EvaluationError(ValueError):
+class EvaluationError(DigitGeneratorError):
     """What came cannot be measured; the message is a sentence for a person."""
 
 
@@ -143,7 +144,7 @@ def _published_bytes(folder: Path, name: str) -> bytes:
             content = path.read_bytes()
             with suppress(OSError, EOFError, zlib.error):  # a broken archive differs too
                 content = gzip.decompress(content) if path.suffix == ".gz" else content
-            if hashlib.sha256(content).hexdigest() != _DIGESTS[name]:
+            if hashlib.sha256(content).hexdigest() != MNIST_SHA256[name]:
                 raise EvaluationError(f"{path} differs from MNIST's published file; fetch it again.")
             return content
     raise EvaluationError(

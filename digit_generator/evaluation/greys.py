@@ -15,7 +15,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from digit_generator.evaluation.__main__ import Mistake
+from digit_generator.cli.options import Mistake
 from digit_generator.evaluation.data import (
     Digits,
     EvaluationError,
@@ -24,10 +24,10 @@ from digit_generator.evaluation.data import (
     mnist_from_folder,
     random_part,
 )
+from digit_generator.evaluation.measures.two_sample import two_sample_test
 from digit_generator.evaluation.protocol import TWO_SAMPLE
 from digit_generator.evaluation.report import Source, source_from_file
-from digit_generator.evaluation.two_sample import two_sample_test
-from digit_generator.render import write_whole
+from digit_generator.files import write_whole
 from digit_generator.weights import WeightsError
 
 LAST_IMAGES = 10_000

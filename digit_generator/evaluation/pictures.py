@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,24 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digit_generator.evaluation.data import Digits, random_order, random_part
-from digit_generator.evaluation.diversity import SHAPES
 from digit_generator.evaluation.protocol import BLIND_IMAGES
 from digit_generator.render import sheet_from_pixels
+from digit_generator.shapes import STROKE_MEASURES
+
+if TYPE_CHECKING:
+    from digit_generator.evaluation.ruler import Disliked
 
 _TEXT = 14
 _LINE = 18
 _UNITS = {"thickness": "pixels", "slant": "degrees", "width": "pixels"}
-
-
-class Disliked(Protocol):
-    """What `least_liked_sheet` needs to know of an image."""
-
-    @property
-    def judge(self) -> str: ...
-    @property
-    def number(self) -> int: ...
-    @property
-    def read(self) -> int: ...
 
 
 def digits_sheet(fake: Digits, real: Digits, columns: int, counted_in: str) -> bytes:
@@ -73,7 +65,7 @@ def closest_sheet(fake: Digits, known: Digits, closest: Sequence[tuple[int, int,
 def shape_histograms(fake: Mapping[str, NDArray[Any]], real: Mapping[str, NDArray[Any]]) -> bytes:
     """Thickness, slant and width: generated (outline) over real (filled)."""
     figure = Figure(figsize=(9, 2.6), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(SHAPES)), SHAPES, strict=True):
+    for axes, name in zip(figure.subplots(1, len(STROKE_MEASURES)), STROKE_MEASURES, strict=True):
         both = np.concatenate([fake[name], real[name]])
         low, high = np.nanpercentile(both, [0.2, 99.8])
         bins = np.linspace(low, high, 41)

@@ -50,7 +50,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-VERSION = 2
+VERSION = 3
 
 Against = Literal["test", "validation"]
 
@@ -84,7 +84,7 @@ class Training:
     weight_decay: float
     augment: bool  # turn, slant, scale and shift each image a little, anew each time it is seen
     seed: int
-    bfloat16: bool = False  # faster where the processor has units for it, slower elsewhere
+    bfloat16: bool = False  # where the processor has units for it; float32 elsewhere
 
 
 # The scout is cheap, and made on the spot; the judge is exact, and its weights are part of the package.

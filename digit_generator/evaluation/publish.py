@@ -17,10 +17,11 @@ import click
 
 from digit_generator.evaluation.card import Card, figures_of, markdown_from_card, readme_table, with_by_eye
 from digit_generator.evaluation.data import EvaluationError
-from digit_generator.render import write_whole
+from digit_generator.files import write_whole
 from digit_generator.weights import digest_of_file
 
 REPOSITORY = Path(__file__).parent.parent.parent
+CLASSIC = "docs/training/classic/classic.pth"
 REFRESH = "python -m digit_generator.evaluation.publish"
 _BLOCK = re.compile(r"(<!-- quality:begin -->\n).*?(<!-- quality:end -->)", re.DOTALL)
 
@@ -53,14 +54,14 @@ def published_files(root: Path) -> dict[Path, str]:
     }
     for name, column, measured in (
         ("generator.json", "generated", card["subject"]["sha256"]),
-        ("classic.json", "classic", card["classic_sha256"]),
+        ("docs/training/classic/classic.json", "classic", card["classic_sha256"]),
     ):
         provenance = json.loads((root / name).read_text(encoding="utf-8"))
         if provenance["weights_sha256"] == measured:
             provenance["quality"] = {
                 "ruler": card["ruler"],
-                **figures_of(card, column),
-                "real digits": figures_of(card, "real"),
+                "generated": figures_of(card, column),
+                "real": figures_of(card, "real"),
             }
             files[root / name] = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
     return files
@@ -70,6 +71,13 @@ def card_and_by_eye(card: Card, out: Path) -> Card:
     """The card with what lies in out/quality/by-eye.json, if that is about the same digits."""
     path = out / "quality" / "by-eye.json"
     return with_by_eye(card, json.loads(path.read_text())) if path.is_file() else card
+
+
+def classic_beside(weights: Path) -> Path | None:
+    """The weights of the textbook recipe that stand beside these: in their folder, or where the repository
+    keeps them."""
+    places = (weights.with_name("classic.pth"), weights.resolve().parent / CLASSIC)
+    return next((path for path in places if path.is_file()), None)
 
 
 def other_cards(out: Path) -> list[dict[str, Any]]:
@@ -88,7 +96,7 @@ def stale(root: Path) -> list[str]:
     card = json.loads((root / "docs" / "quality.json").read_text())
     for name, measured in (
         ("generator.pth", card["subject"]["sha256"]),
-        ("classic.pth", card["classic_sha256"]),
+        (CLASSIC, card["classic_sha256"]),
     ):
         if measured and digest_of_file(root / name) != measured:
             found.append(f"docs/quality.json was not measured on this {name}; measure again with --out docs")

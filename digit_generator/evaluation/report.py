@@ -19,7 +19,6 @@ from tqdm import tqdm
 from digit_generator.bulk import BulkGenerator
 from digit_generator.evaluation import pictures, protocol
 from digit_generator.evaluation.cache import Cache, write_json
-from digit_generator.evaluation.classifier import digest_of_classifier
 from digit_generator.evaluation.data import (
     Digits,
     EvaluationError,
@@ -30,11 +29,12 @@ from digit_generator.evaluation.data import (
     random_order,
     random_part,
 )
-from digit_generator.evaluation.judges import judge, scout
-from digit_generator.evaluation.ocr import MODEL_SHA256
+from digit_generator.evaluation.networks.classifier import digest_of_classifier
+from digit_generator.evaluation.networks.judges import judge, scout
+from digit_generator.evaluation.networks.ocr import MODEL_SHA256
 from digit_generator.evaluation.ruler import Figures, Ruler
+from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator, latents_from_seeds
-from digit_generator.render import write_whole
 from digit_generator.weights import digest_of_file
 
 Rows = dict[str, Callable[[], Figures]]

@@ -12,20 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_generator.evaluation import protocol
-from digit_generator.evaluation.asked_for import asked_for_digit
-from digit_generator.evaluation.broken_shapes import Counted, broken_shapes, counted_shapes
 from digit_generator.evaluation.cache import Cache
-from digit_generator.evaluation.classifier import Classifier, digest_of_classifier, features_and_probabilities
-from digit_generator.evaluation.copying import copying
 from digit_generator.evaluation.data import Digits, Floats, Labels, RealSide, random_order, random_part
-from digit_generator.evaluation.diversity import shape_distances, shapes_of_digits, spread_over_real
-from digit_generator.evaluation.features import onnx_features
-from digit_generator.evaluation.frechet import frechet_distance
-from digit_generator.evaluation.kernel import kernel_distance
-from digit_generator.evaluation.neighbours import neighbour_measures
-from digit_generator.evaluation.ocr import MODEL_SHA256, ocr_log_probabilities
-from digit_generator.evaluation.train_on_generated import train_on_generated
-from digit_generator.evaluation.two_sample import two_sample_test
+from digit_generator.evaluation.measures.asked_for import asked_for_digit
+from digit_generator.evaluation.measures.broken_shapes import Counted, broken_shapes, counted_shapes
+from digit_generator.evaluation.measures.copying import copying
+from digit_generator.evaluation.measures.diversity import shape_distances, shapes_of_digits, spread_over_real
+from digit_generator.evaluation.measures.frechet import frechet_distance
+from digit_generator.evaluation.measures.kernel import kernel_distance
+from digit_generator.evaluation.measures.neighbours import neighbour_measures
+from digit_generator.evaluation.measures.train_on_generated import train_on_generated
+from digit_generator.evaluation.measures.two_sample import two_sample_test
+from digit_generator.evaluation.networks.classifier import (
+    Classifier,
+    digest_of_classifier,
+    features_and_probabilities,
+)
+from digit_generator.evaluation.networks.features import onnx_features
+from digit_generator.evaluation.networks.ocr import MODEL_SHA256, ocr_log_probabilities
 from digit_generator.weights import digest_of_file
 
 Figures = dict[str, Any]

@@ -19,16 +19,16 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from digit_generator.evaluation.__main__ import Mistake
+from digit_generator.cli.options import Mistake
 from digit_generator.evaluation.cache import write_json
-from digit_generator.evaluation.classifier import features_and_probabilities
 from digit_generator.evaluation.data import Digits, EvaluationError, Floats, Pixels, mnist_from_folder
-from digit_generator.evaluation.judges import judge
-from digit_generator.evaluation.ocr import ocr_texts
+from digit_generator.evaluation.networks.classifier import features_and_probabilities
+from digit_generator.evaluation.networks.judges import judge
+from digit_generator.evaluation.networks.ocr import ocr_texts
+from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.number import line_from_cells, texts_from_pattern, write_number
-from digit_generator.render import write_whole
-from digit_generator.shapes import SHAPES, measured_shapes
+from digit_generator.shapes import STROKE_MEASURES, measured_shapes
 from digit_generator.style import UNITS, Style, StyleControls, StyleError
 from digit_generator.weights import WeightsError
 
@@ -102,7 +102,7 @@ def controls_report(
                 asked = rng.uniform(low, high, images)
                 places = controls.latents(z, labels, [Style(**{name: float(v)}) for v in asked])
                 styled, read = measured(places)
-                k = SHAPES.index(name)
+                k = STROKE_MEASURES.index(name)
                 rows.append(
                     {
                         "digit": digit,
@@ -113,7 +113,7 @@ def controls_report(
                         "error": _root_mean_square(styled[:, k] - asked),
                         "drift": {
                             other: _root_mean_square(styled[:, j] - plain[:, j]) / float(spread[j])
-                            for j, other in enumerate(SHAPES)
+                            for j, other in enumerate(STROKE_MEASURES)
                             if j != k
                         },
                         "read": read,
@@ -146,7 +146,7 @@ def markdown_from_report(report: dict[str, Any]) -> str:
     """The report as a page."""
     rows, strips = report["controls"], report["strips"]
     reads = {row["digit"]: row["read_without"] for row in rows}
-    shares = {name: np.mean([r["read"] for r in rows if r["control"] == name]) for name in SHAPES}
+    shares = {name: np.mean([r["read"] for r in rows if r["control"] == name]) for name in STROKE_MEASURES}
     plain = float(np.mean([*reads.values()]))
     apart = (
         (strips["generated"] - strips["real"]) / strips["standard_error"] if strips["standard_error"] else 0.0

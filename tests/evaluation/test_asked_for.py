@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.asked_for import asked_for_digit, wilson_interval
+from digit_generator.evaluation.measures.asked_for import asked_for_digit, wilson_interval
 
 
 def test_wilson_against_published_intervals():

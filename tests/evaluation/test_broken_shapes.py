@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.broken_shapes import Counted, broken_shapes, counted_shapes
+from digit_generator.evaluation.measures.broken_shapes import Counted, broken_shapes, counted_shapes
 
 
 def image(*boxes, holes=()):
@@ -43,7 +43,7 @@ def test_pieces_holes_and_specks(name):
 def test_images_are_counted_each_for_itself_in_any_number(monkeypatch):
     pixels = np.stack([pixels for pixels, _ in SHAPES.values()] * 3)
     expected = np.array([counts for _, counts in SHAPES.values()] * 3)
-    monkeypatch.setattr("digit_generator.evaluation.broken_shapes._CHUNK", 4)
+    monkeypatch.setattr("digit_generator.evaluation.measures.broken_shapes._CHUNK", 4)
     assert (np.stack(counted_shapes(pixels), axis=1) == expected).all()
 
 

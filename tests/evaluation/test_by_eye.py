@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from digit_generator.evaluation import by_eye
-from digit_generator.evaluation.asked_for import wilson_interval
 from digit_generator.evaluation.data import EvaluationError
+from digit_generator.evaluation.measures.asked_for import wilson_interval
 from digit_generator.generate import DigitGenerator
 
 

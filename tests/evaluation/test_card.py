@@ -14,7 +14,7 @@ from digit_generator.evaluation.card import (
     LEARNER_TEN,
     OWN,
     RECALL,
-    SHAPES,
+    SHAPE_ROWS,
     TWO_SAMPLE,
     markdown_from_card,
     readme_table,
@@ -22,12 +22,14 @@ from digit_generator.evaluation.card import (
     warnings_of,
     with_by_eye,
 )
-from digit_generator.evaluation.classifier import digest_of_classifier
 from digit_generator.evaluation.data import EvaluationError
-from digit_generator.evaluation.judges import judge
-from digit_generator.evaluation.publish import REPOSITORY, published_files, stale
-from digit_generator.render import write_whole
+from digit_generator.evaluation.networks.classifier import digest_of_classifier
+from digit_generator.evaluation.networks.judges import judge
+from digit_generator.evaluation.publish import CLASSIC, REPOSITORY, published_files, stale
+from digit_generator.files import write_whole
 from digit_generator.weights import digest_of_file
+
+CLASSIC_JSON = "docs/training/classic/classic.json"
 
 
 def rows(asked=0.99, broken=0.02, fid=1.0, recall=0.9, learner=0.98, two_sample=0.5, generations=3):
@@ -104,7 +106,7 @@ def test_a_figure_beside_the_real_one(card):
     assert FID.against_real(card["generated"], card["real"]) == "× 2.00"
     assert RECALL.against_real(card["generated"], card["real"]) == "× 0.947"
     assert LEARNER.against_real(card["generated"], card["real"]) == "-0.50"
-    assert SHAPES[0].against_real(card["generated"], card["real"]) == ""
+    assert SHAPE_ROWS[0].against_real(card["generated"], card["real"]) == ""
 
 
 def test_ten_times_as_many_stand_beside_the_same_real_images(card):
@@ -115,7 +117,7 @@ def test_ten_times_as_many_stand_beside_the_same_real_images(card):
 def test_every_figure_says_how_many_images(card):
     assert OWN.images(card["generated"]) == "3 × 3,000"
     assert FID.images(card["generated"]) == "3 × 5,000 against 10,000"
-    assert SHAPES[0].images(card["generated"]) == "3 × 2,500 against 2,500"
+    assert SHAPE_ROWS[0].images(card["generated"]) == "3 × 2,500 against 2,500"
     for line in table(card, ALL).splitlines()[2:]:
         assert "3 × " in line
 
@@ -206,12 +208,15 @@ def repository(tmp_path, card, save_weights):
     """A repository whose card, README and weights agree."""
     save_weights(seed=0, folder=tmp_path)
     classic = save_weights(seed=1)
-    shutil.copy(classic, tmp_path / "classic.pth")
+    (tmp_path / CLASSIC).parent.mkdir(parents=True)
+    shutil.copy(classic, tmp_path / CLASSIC)
     card["subject"]["sha256"] = digest_of_file(tmp_path / "generator.pth")
-    card["classic_sha256"] = digest_of_file(tmp_path / "classic.pth")
-    for name, digest in (("generator", card["subject"]["sha256"]), ("classic", card["classic_sha256"])):
-        (tmp_path / f"{name}.json").write_text(json.dumps({"seed": 0, "weights_sha256": digest}))
-    (tmp_path / "docs").mkdir()
+    card["classic_sha256"] = digest_of_file(tmp_path / CLASSIC)
+    for name, digest in (
+        ("generator.json", card["subject"]["sha256"]),
+        (CLASSIC_JSON, card["classic_sha256"]),
+    ):
+        (tmp_path / name).write_text(json.dumps({"seed": 0, "weights_sha256": digest}))
     (tmp_path / "docs" / "quality.json").write_text(json.dumps(card))
     (tmp_path / "README.md").write_text("above\n<!-- quality:begin -->\nold\n<!-- quality:end -->\nbelow\n")
     for path, text in published_files(tmp_path).items():
@@ -226,11 +231,11 @@ def test_publishing_writes_between_the_marks_only(repository, card):
 
 
 def test_publishing_adds_the_quality_to_where_the_weights_come_from(repository, card):
-    for name, column in (("generator", "generated"), ("classic", "classic")):
-        told = json.loads((repository / f"{name}.json").read_text(encoding="utf-8"))
+    for name, column in (("generator.json", "generated"), (CLASSIC_JSON, "classic")):
+        told = json.loads((repository / name).read_text(encoding="utf-8"))
         assert told["seed"] == 0
-        assert told["quality"][OWN.title] == OWN.text(card[column])
-        assert told["quality"]["real digits"][OWN.title] == OWN.text(card["real"])
+        assert told["quality"]["generated"][OWN.title] == OWN.text(card[column])
+        assert told["quality"]["real"][OWN.title] == OWN.text(card["real"])
 
 
 def test_publishing_takes_up_what_a_person_saw(repository, card):
@@ -244,14 +249,14 @@ def test_publishing_takes_up_what_a_person_saw(repository, card):
         assert name.split("/")[-1] in " ".join(stale(repository))
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/quality.md", "generator.json", "classic.json"])
+@pytest.mark.parametrize("name", ["README.md", "docs/quality.md", "generator.json", CLASSIC_JSON])
 def test_a_number_changed_by_hand_is_noticed(repository, name):
     path = repository / name
     path.write_text(path.read_text(encoding="utf-8").replace(" %", "9 %", 1), encoding="utf-8")
     assert [name.split("/")[-1] in found for found in stale(repository)] == [True]
 
 
-@pytest.mark.parametrize("name", ["generator.pth", "classic.pth"])
+@pytest.mark.parametrize("name", ["generator.pth", CLASSIC])
 def test_other_weights_than_were_measured_are_noticed(repository, save_weights, name):
     shutil.copy(save_weights(seed=2), repository / name)
     assert [name in found for found in stale(repository)] == [True]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from digit_generator.evaluation import protocol
-from digit_generator.evaluation.classifier import (
+from digit_generator.evaluation.networks.classifier import (
     accuracy,
     digest_of_classifier,
     features_and_probabilities,
@@ -14,7 +14,7 @@ from digit_generator.evaluation.classifier import (
     save_classifier,
     training,
 )
-from digit_generator.evaluation.judges import JUDGE_PATH, judge
+from digit_generator.evaluation.networks.judges import JUDGE_PATH, judge
 
 QUICK = replace(protocol.SCOUT, epochs=2, batch=32)
 

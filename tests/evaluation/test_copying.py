@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.copying import copying
+from digit_generator.evaluation.measures.copying import copying
 
 
 def grey(*levels: int) -> np.ndarray:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.diversity import (
+from digit_generator.evaluation.measures.diversity import (
     shape_distances,
     shapes_of_digits,
     spread_over_real,

@@ -4,8 +4,10 @@ import hashlib
 import numpy as np
 import pytest
 
+import mnist_gan_training
 from digit_generator.evaluation import data
 from digit_generator.evaluation.data import (
+    MNIST_SHA256,
     Digits,
     EvaluationError,
     RealSide,
@@ -31,7 +33,7 @@ def small_mnist(tmp_path, monkeypatch):
         ):
             (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
             digests[name] = hashlib.sha256(content).hexdigest()
-    monkeypatch.setattr(data, "_DIGESTS", digests)
+    monkeypatch.setattr(data, "MNIST_SHA256", digests)
     monkeypatch.setattr(data, "LEARNED_IMAGES", 40)
     return tmp_path
 
@@ -170,3 +172,7 @@ def test_pickled_objects_are_never_loaded(tmp_path):
     np.savez(tmp_path / "digits.npz", pixels=np.array([object()]), labels=np.zeros(1, int))
     with pytest.raises(EvaluationError, match=r"numpy\.savez"):
         digits_from_npz(tmp_path / "digits.npz")
+
+
+def test_the_digests_of_mnist_are_those_of_the_training_file():
+    assert MNIST_SHA256 == mnist_gan_training.DATA_SHA256

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from digit_generator.evaluation.data import EvaluationError
-from digit_generator.evaluation.features import onnx_features
+from digit_generator.evaluation.networks.features import onnx_features
 
 
 def field(number: int, content: bytes | str | int) -> bytes:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.frechet import frechet_distance
+from digit_generator.evaluation.measures.frechet import frechet_distance
 
 
 def features_with(mean: list[float], covariance: list[list[float]], count: int = 400) -> np.ndarray:

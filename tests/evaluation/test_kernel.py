@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.kernel import kernel_distance
+from digit_generator.evaluation.measures.kernel import kernel_distance
 
 
 def test_by_hand():

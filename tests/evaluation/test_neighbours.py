@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.neighbours import neighbour_measures
+from digit_generator.evaluation.measures.neighbours import neighbour_measures
 
 
 def test_by_hand():

@@ -3,7 +3,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.ocr import _lines_from_pixels, log_probability_of_one, ocr_log_probabilities
+from digit_generator.evaluation.networks.ocr import (
+    _lines_from_pixels,
+    log_probability_of_one,
+    ocr_log_probabilities,
+)
 
 
 def test_likelihood_of_one_symbol_is_the_sum_over_all_paths():

@@ -14,7 +14,7 @@ from PIL import Image
 from digit_generator.evaluation import __main__ as command
 from digit_generator.evaluation import protocol, report, ruler
 from digit_generator.evaluation.data import Digits, RealSide
-from digit_generator.evaluation.ocr import ocr_log_probabilities
+from digit_generator.evaluation.networks.ocr import ocr_log_probabilities
 from digit_generator.finish import VERSION
 from digit_generator.generate import latents_from_seeds
 from digit_generator.weights import digest_of_file
@@ -325,6 +325,6 @@ def test_least_liked_by_the_ocr_judge_carry_their_number_in_the_generation(ruler
 @pytest.fixture
 def ruler_of_drawn(tmp_path):
     from digit_generator.evaluation.cache import Cache
-    from digit_generator.evaluation.judges import judge
+    from digit_generator.evaluation.networks.judges import judge
 
     return ruler.Ruler(report.RealSide.from_folder(tmp_path, "test"), judge(), Cache(tmp_path / "cache"))

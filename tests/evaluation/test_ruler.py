@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.cache import Cache
 from digit_generator.evaluation.data import Digits, RealSide
-from digit_generator.evaluation.judges import judge
+from digit_generator.evaluation.networks.judges import judge
 from digit_generator.evaluation.ruler import Ruler
 
 N = 600

@@ -7,7 +7,7 @@ import pytest
 
 from digit_generator import DigitGenerator
 from digit_generator.evaluation.data import Digits
-from digit_generator.evaluation.ocr import ocr_texts
+from digit_generator.evaluation.networks.ocr import ocr_texts
 from digit_generator.evaluation.style import controls_report, markdown_from_report, strips_report
 from digit_generator.number import line_from_cells
 from digit_generator.style import StyleControls

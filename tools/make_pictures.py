@@ -1,4 +1,4 @@
-"""Make README's pictures from the `generator.pth` that ships: python docs/make_pictures.py --data-dir mnist
+"""Make README's pictures from the `generator.pth` that ships: python -m tools.make_pictures --data-dir mnist
 
 Generated digits are those of seeds 0, 1, 2, ... in order, finished and drawn from the z that the choice
 accepts, as everything draws them. Real digits are the first of each kind in MNIST's training set, and stand
@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and need not be installed
+from digit_generator.evaluation.data import EvaluationError, mnist_from_folder
+from digit_generator.files import write_whole
+from digit_generator.finish import scans
+from digit_generator.generate import DigitGenerator, labels_from_digits
+from digit_generator.morph import frame_times, morph
+from digit_generator.number import write_number
+from digit_generator.recipe import Recipe
+from digit_generator.render import (
+    animation_from_pixels,
+    digits_from_training_sheet,
+    png_from_line,
+    sheet_from_pixels,
+)
+from digit_generator.style import Style, StyleControls, styled_digits
 
-from digit_generator.evaluation.data import EvaluationError, mnist_from_folder  # noqa: E402
-from digit_generator.finish import scans  # noqa: E402
-from digit_generator.generate import DigitGenerator, labels_from_digits  # noqa: E402
-from digit_generator.morph import frame_times, morph  # noqa: E402
-from digit_generator.number import write_number  # noqa: E402
-from digit_generator.recipe import Recipe  # noqa: E402
-from digit_generator.render import animation_from_pixels, png_from_line, sheet_from_pixels, write_whole  # noqa: E402
-from digit_generator.style import Style, StyleControls, styled_digits  # noqa: E402
-
+ROOT = Path(__file__).resolve().parents[1]
 STAGE = 280  # pixels a side
 SCALE, CELL, MARGIN = 3, 30, 20  # a cell is a digit and 2 pixels of space; the margin holds the names
 WIDE_MARGIN = 44  # where the rows' names are words
@@ -40,7 +43,7 @@ DIGITS = range(10)
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make README's pictures.")
     parser.add_argument("--data-dir", type=Path, default=Path("mnist"), help="MNIST's files")
-    parser.add_argument("--out", type=Path, default=HERE / "images", help="where the pictures go")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="where the pictures go")
     options = parser.parse_args()
 
     generator = DigitGenerator.load()
@@ -95,11 +98,9 @@ def stages(generator: DigitGenerator, digit: int, seed: int) -> bytes:
 
 def learning_strip() -> bytes:
     """Every digit with seed 0, from epoch to epoch, cut out of the sheets that the training wrote."""
-    scale, cell, margin = 2, 30, 14  # as mnist_gan_training.write_sheet has them
-    paths = sorted((HERE / "training" / "best").glob("epoch-*.png"))
-    sheets = [np.asarray(Image.open(path).convert("L"))[::scale, ::scale] for path in paths]
-    tops = [margin + cell * digit for digit in DIGITS]
-    rows = [[sheet[top : top + 28, :28] for sheet in sheets] for top in tops]
+    paths = sorted((ROOT / "docs" / "training" / "best").glob("epoch-*.png"))
+    sheets = [digits_from_training_sheet(np.asarray(Image.open(path).convert("L"))) for path in paths]
+    rows = [[digits[digit, 0] for digits in sheets] for digit in DIGITS]
     epochs = [f"{int(path.stem.removeprefix('epoch-'))}" for path in paths]
     return labelled_picture(rows, [f"{digit}" for digit in DIGITS], epochs)
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label, zoom
 
-from digit_generator.evaluation.asked_for import share_of
 from digit_generator.evaluation.data import Labels, Pixels
+from digit_generator.evaluation.measures.asked_for import share_of
 
 _ENLARGED = 4
 _SPECK, _PINHOLE = 25, 12

@@ -1,4 +1,4 @@
-"""Write what the page in this folder reads: python web/make.py --data-dir mnist       or       make web
+"""Write what the page in web/ reads: python -m tools.make_web --data-dir mnist       or       make web
 
 generator.safetensors          the tensors of generator.pth: the same names, the same numbers, none folded
 generator.choice.safetensors   the choice file beside generator.pth, if there is one of these weights
@@ -17,14 +17,12 @@ import numpy as np
 import safetensors.numpy
 from PIL import Image
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and need not be installed
+from digit_generator.choose import SUFFIX, Choice, choice_path
+from digit_generator.evaluation.data import EvaluationError, first_of_each_digit, mnist_from_folder
+from digit_generator.files import write_whole
+from digit_generator.weights import WeightsError, arrays_from_file, digest_of_file, find_weights
 
-from digit_generator.choose import SUFFIX, Choice, choice_path  # noqa: E402
-from digit_generator.evaluation.data import EvaluationError, first_of_each_digit, mnist_from_folder  # noqa: E402
-from digit_generator.render import write_whole  # noqa: E402
-from digit_generator.weights import WeightsError, arrays_from_file, digest_of_file, find_weights  # noqa: E402
-
+ROOT = Path(__file__).resolve().parents[1]
 CHOICE = f"generator{SUFFIX}"
 COLUMNS = 30
 SOURCE = f"""\
@@ -43,7 +41,7 @@ def main() -> int:
     parser.add_argument(
         "--data-dir", type=Path, help="MNIST's files; without them the real digits stay as they are"
     )
-    parser.add_argument("--out", type=Path, default=HERE, help="the folder of the page")
+    parser.add_argument("--out", type=Path, default=ROOT / "web", help="the folder of the page")
     options = parser.parse_args()
     try:
         files = files_from_weights(find_weights(options.weights))

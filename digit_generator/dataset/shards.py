@@ -19,35 +19,29 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from digit_generator import __version__
 from digit_generator.bulk import BulkGenerator
-from digit_generator.dataset import (
-    BYTES,
+from digit_generator.dataset.folder import (
     MANIFEST,
-    Controls,
-    DatasetError,
-    Part,
-    Style,
-    asked_style,
-    blocks,
     bytes_of_manifest,
     check_folder,
     check_space,
-    open_parquet,
-    parquet_name,
-    plan,
-    told_of_file,
-    told_of_part,
-    versions,
-    why_unwritten,
+    file_record,
+    write_error_message,
 )
+from digit_generator.dataset.formats import BYTES, open_parquet, parquet_name, versions
+from digit_generator.dataset.plan import DatasetError, Part, part_record, plan
+from digit_generator.dataset.write import asked_style, blocks
+from digit_generator.files import write_whole
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.recipe import Recipe
-from digit_generator.render import write_whole
+
+if TYPE_CHECKING:
+    from digit_generator.style import Style, StyleControls
 
 MAX_COUNT = MAX_SEED + 1  # each image has a seed of its own
 SHARD_SIZE = 100_000  # 27 MB and half a minute of a core; a billion images are 10,000 files
@@ -99,7 +93,7 @@ class Job:
     parts: list[Part]
     shards: list[Shard]
     style: Style | None
-    controls: Controls | None
+    controls: StyleControls | None
 
 
 def write_shards(
@@ -111,7 +105,7 @@ def write_shards(
     shares: Mapping[int, float] | None = None,
     seed: int = 0,
     style: Style | None = None,
-    controls: Controls | None = None,
+    controls: StyleControls | None = None,
     shard_size: int = SHARD_SIZE,
     address: str | None = None,
     workers: int | None = None,
@@ -146,7 +140,7 @@ def write_shards(
         "style": asked,
         "controls_sha256": controls.digest if asked and controls else "",
         "shard_size": shard_size,
-        "parts": {part.name: told_of_part(part) for part in parts},
+        "parts": {part.name: part_record(part) for part in parts},
     }
     whole = _begun(out, identity)
     if whole is not None:
@@ -174,7 +168,7 @@ def write_shards(
         write_whole(out / MANIFEST, bytes_of_manifest(manifest))
         (out / UNFINISHED).unlink()
     except OSError as error:
-        raise DatasetError(why_unwritten(out, error)) from None
+        raise DatasetError(write_error_message(out, error)) from None
     return manifest
 
 
@@ -215,7 +209,7 @@ def write_shard(job: Job, shard: Shard, bulk: BulkGenerator) -> Done:
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
-    told = told_of_file(path)
+    told = file_record(path)
     return Done(shard, told["bytes"], told["sha256"], fresh, socket.gethostname(), os.getpid())
 
 
@@ -318,7 +312,7 @@ def _work(sent: Any, row: dict[str, Any]) -> dict[str, Any]:
     except DatasetError as error:
         problem = str(error)
     except OSError as error:
-        problem = f"on {done.node}, {why_unwritten(job.out, error)}"
+        problem = f"on {done.node}, {write_error_message(job.out, error)}"
     return {"shard": row["id"], "problem": problem} | {name: getattr(done, name) for name in _ROW}
 
 

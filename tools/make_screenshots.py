@@ -1,4 +1,4 @@
-"""Make README's pictures of the page in web/, as a visitor finds it: python docs/make_screenshots.py
+"""Make README's pictures of the page in web/, as a visitor finds it: python -m tools.make_screenshots
 
 The digits are those of seeds 0 to 4, uncurated. Needs Chromium and Playwright: pip install -e ".[browser]"
 """
@@ -6,13 +6,9 @@ The digits are those of seeds 0 to 4, uncurated. Needs Chromium and Playwright: 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests"))
-
-from serving import chromium, serve_files  # noqa: E402
+from tools.serving import ROOT, chromium, serve_files
 
 WIDTH, HEIGHT = 1100, 844  # down to the end of the first section
 CLIP = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT}
@@ -20,9 +16,9 @@ CLIP = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make README's pictures of the page in web/.")
-    parser.add_argument("--out", type=Path, default=HERE / "images", help="where the pictures go")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="where the pictures go")
     out = parser.parse_args().out
-    with serve_files(HERE.parent / "web") as url, chromium() as browser:
+    with serve_files(ROOT / "web") as url, chromium() as browser:
         for scheme in ("light", "dark"):
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
             page.goto(url)

@@ -8,8 +8,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from digit_generator.evaluation.classifier import accuracy, new_classifier, training
 from digit_generator.evaluation.data import Digits, random_part
+from digit_generator.evaluation.networks.classifier import accuracy, new_classifier, training
 from digit_generator.evaluation.protocol import Training
 
 

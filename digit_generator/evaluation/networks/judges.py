@@ -1,6 +1,7 @@
 """The two classifiers that read digits: the judge of the card, and the scout of choices while developing.
 
-`python -m digit_generator.evaluation.judges --data-dir DIR` trains the judge and writes judge.safetensors.
+`python -m digit_generator.evaluation.networks.judges --data-dir DIR` trains the judge and writes
+judge.safetensors.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import click
 
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.cache import Cache
-from digit_generator.evaluation.classifier import (
+from digit_generator.evaluation.data import Digits, EvaluationError, mnist_from_folder
+from digit_generator.evaluation.networks.classifier import (
     Classifier,
     accuracy,
     load_classifier,
@@ -20,7 +22,6 @@ from digit_generator.evaluation.classifier import (
     save_classifier,
     training,
 )
-from digit_generator.evaluation.data import Digits, EvaluationError, mnist_from_folder
 
 JUDGE_PATH = Path(__file__).with_name("judge.safetensors")
 
@@ -29,7 +30,8 @@ def judge() -> Classifier:
     """The judge of the card, as its weights lie in the package."""
     if not JUDGE_PATH.is_file():
         raise EvaluationError(
-            f"{JUDGE_PATH} is missing; train it: python -m digit_generator.evaluation.judges --data-dir DIR"
+            f"{JUDGE_PATH} is missing; train it: "
+            "python -m digit_generator.evaluation.networks.judges --data-dir DIR"
         )
     return load_classifier(JUDGE_PATH, protocol.JUDGE)
 

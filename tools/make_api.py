@@ -1,4 +1,4 @@
-"""Write docs/api.md, the reference of the package, from its docstrings: python docs/make_api.py
+"""Write docs/api.md, the reference of the package, from its docstrings: python -m tools.make_api
 
 The modules and their order are those of the import contract in pyproject.toml, parts before wholes. The
 command line and what starts it are left out: `python -m digit_generator --help` describes them.
@@ -7,18 +7,15 @@ command line and what starts it are left out: `python -m digit_generator --help`
 from __future__ import annotations
 
 import inspect
-import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # the package lies beside this folder and need not be installed
+from digit_generator.files import write_whole
 
-from digit_generator.render import write_whole  # noqa: E402
-
-LEFT_OUT = {"digit_generator.__main__", "digit_generator.cli"}
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = ("digit_generator.__main__", "digit_generator.cli")
 WIDTH = 100  # of a line of code
 HEAD = """\
 # Reference
@@ -31,7 +28,7 @@ as `z` and `pixels`, are those of the [tensor table](../README.md#python-and-com
 
 
 def main() -> None:
-    write_whole(HERE / "api.md", reference().encode())
+    write_whole(ROOT / "docs" / "api.md", reference().encode())
 
 
 def reference() -> str:
@@ -42,7 +39,7 @@ def reference() -> str:
 
 
 def modules() -> list[ModuleType]:
-    settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     return [import_module(name) for name in reversed(layers) if name not in LEFT_OUT]

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from digit_generator.evaluation.classifier import accuracy, new_classifier, training
 from digit_generator.evaluation.data import Digits, random_part
+from digit_generator.evaluation.networks.classifier import accuracy, new_classifier, training
 from digit_generator.evaluation.protocol import TWO_SAMPLE_ATTEMPTS, TWO_SAMPLE_LEARNED_MIN, Training
 
 

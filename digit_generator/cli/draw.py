@@ -1,0 +1,461 @@
+"""The commands that draw: generate, morph, number, and recipe, which says how a picture was drawn."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import click
+from tqdm import tqdm
+
+from digit_generator.choose import Choice
+from digit_generator.cli.options import (
+    SCALE_HELP,
+    Mistake,
+    WholeNumber,
+    drawing_options,
+    generator_from_options,
+    generator_from_weights,
+    out_option,
+    style_options,
+    write_file,
+)
+from digit_generator.generate import MAX_SEED, DigitGenerator
+from digit_generator.morph import frame_times
+from digit_generator.morph import morph as draw_morph
+from digit_generator.number import MAX_TEXTS, NumberError, checked_text, texts_from_pattern, write_number
+from digit_generator.placeholder import PlaceholderGenerator
+from digit_generator.recipe import (
+    MAX_COUNT,
+    MAX_FRAMES,
+    MAX_SCALE,
+    Recipe,
+    RecipeError,
+    stem_of_digit,
+    stem_of_morph,
+    stem_of_text,
+    style_suffix,
+)
+from digit_generator.render import (
+    AnimationFormat,
+    SvgForm,
+    animation_from_pixels,
+    png_from_line,
+    png_from_pixels,
+    recipe_text_from_png,
+    sheet_from_pixels,
+    svg_from_pixels,
+)
+from digit_generator.style import Style, StyleControls, StyleError, styled_digits
+from digit_generator.weights import WeightsError, digest_of_file, find_weights
+
+LABELS = "labels.jsonl"
+MAX_PNG_BYTES = 100 * 10**6
+
+
+@click.command()
+@click.argument("digit", type=WholeNumber(0, 9))
+@click.option(
+    "--count", type=WholeNumber(1, MAX_COUNT), default=5, show_default=True, help="How many to draw."
+)
+@click.option(
+    "--seed",
+    type=WholeNumber(0, MAX_SEED),
+    default=0,
+    show_default=True,
+    help="The first picture's seed; each further one takes the next.",
+)
+@out_option("digits")
+@drawing_options
+@click.option("--scale", type=WholeNumber(1, MAX_SCALE), default=1, show_default=True, help=SCALE_HELP)
+@click.option("--sheet", is_flag=True, help="Write one picture of all instead of a file for each.")
+@click.option(
+    "--svg",
+    type=click.Choice(get_args(SvgForm)),
+    help="Write SVG instead of PNG: smooth outlines for any size, or the exact pixels.",
+)
+@style_options
+@click.option("--placeholder", is_flag=True, help="Draw stand-in digits, marked as such, without weights.")
+def generate(
+    digit: int,
+    count: int,
+    seed: int,
+    out: Path,
+    weights: Path | None,
+    raw: bool,
+    every_z: bool,
+    scale: int,
+    sheet: bool,
+    svg: SvgForm | None,
+    thickness: float | None,
+    slant: float | None,
+    width: float | None,
+    placeholder: bool,
+) -> None:
+    """Draw DIGIT (0 to 9) and write PNG files named by digit and seed.
+
+    Each PNG carries its recipe: `python -m digit_generator recipe FILE.png` tells how it was made.
+
+    \b
+    Examples:
+      python -m digit_generator generate 7
+          digits/digit_7_seed_0.png to digits/digit_7_seed_4.png, 28x28
+      python -m digit_generator generate 3 --count 1 --seed 42 --scale 10 --out .
+          digit_3_seed_42.png, 280x280
+      python -m digit_generator generate 8 --count 100 --sheet
+          digits/digit_8_seeds_0-99.png, ten rows of ten
+      python -m digit_generator generate 7 --weights my/generator.pth
+          drawn by weights that you have trained
+      python -m digit_generator generate 2 --count 1 --svg outline
+          digits/digit_2_seed_0.svg, for any size
+      python -m digit_generator generate 7 --count 2 --thickness 3 --slant 0.3
+          digits/digit_7_seed_0_thickness_3_slant_0.3.png: bold and leaning
+      python -m digit_generator generate 7 --raw
+          digits/digit_7_seed_0_raw.png and so on: what the network drew before it was finished
+    """
+    style = Style(thickness, slant, width)
+    about_the_model = [*style.asked, *["raw"] * raw, *["every-z"] * every_z]
+    if placeholder and about_the_model:
+        raise Mistake(f"--{about_the_model[0]} is about the model: leave out either it or --placeholder.")
+    last = seed + count - 1
+    if last > MAX_SEED:
+        raise Mistake(f"--seed {seed} with --count {count} ends at seed {last}: seeds go up to {MAX_SEED}.")
+    if svg and (sheet or scale > 1):
+        raise Mistake("--svg writes a file for each digit, for any size: leave out --sheet and --scale.")
+    generator = generator_from_options(weights, placeholder=placeholder, raw=raw, every_z=every_z)
+    if isinstance(generator, PlaceholderGenerator):
+        pixels, controls = generator.digits(digit, range(seed, last + 1)), None
+    else:
+        try:
+            controls = StyleControls.load(generator) if style.asked else None
+            pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
+        except StyleError as error:
+            raise Mistake(f"{error}.") from None
+    stem, suffix = stem_of_digit(digit, placeholder=placeholder), style_suffix(style.asked, raw=raw)
+    recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
+    if sheet:
+        try:
+            recipe = replace(recipe, count=count)
+            columns = max(10, math.isqrt(count))
+            picture = sheet_from_pixels(pixels, columns=columns, scale=scale, recipe=recipe.to_text())
+        except ValueError as error:
+            raise Mistake(f"{error}.") from None
+        write_file(out / f"{stem}_seeds_{seed}-{last}{suffix}.png", picture)
+        return
+    for number, image in enumerate(pixels, seed):
+        name = f"{stem}_seed_{number}{suffix}"
+        if svg:
+            try:
+                write_file(out / f"{name}.svg", svg_from_pixels(image, svg).encode())
+            except ImportError:
+                raise Mistake("Outlines need the library contourpy: pip install contourpy.") from None
+        else:
+            picture = png_from_pixels(image, scale=scale, recipe=replace(recipe, seed=number).to_text())
+            write_file(out / f"{name}.png", picture)
+
+
+def stops_from_words(
+    context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
+) -> list[tuple[int, int | None]]:
+    """DIGIT or DIGIT:SEED, each -> digits and their seeds, None where there is none."""
+    matches = [re.fullmatch(r"([0-9])(?::([0-9]{1,10}))?", word) for word in words]
+    for word, match in zip(words, matches, strict=True):
+        if match is None or int(match[2] or 0) > MAX_SEED:
+            raise click.BadParameter(
+                f"{word!r} is not a digit, such as 7, or a digit and a seed up to {MAX_SEED}, such as 7:42."
+            )
+    if len(words) == 1:
+        raise click.BadParameter("one stop is no way: name two or more, such as 3 8.")
+    return [(int(match[1]), int(match[2]) if match[2] else None) for match in matches if match]
+
+
+@click.command()
+@click.argument("stops", nargs=-1, required=True, callback=stops_from_words)
+@click.option(
+    "--seed",
+    type=WholeNumber(0, MAX_SEED),
+    default=0,
+    show_default=True,
+    help="The seed of stops that name none.",
+)
+@click.option(
+    "--frames",
+    type=WholeNumber(0, MAX_FRAMES),
+    default=15,
+    show_default=True,
+    help="Pictures between two stops.",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice([*get_args(AnimationFormat), "strip"]),
+    default="gif",
+    show_default=True,
+    help="An animation, or all pictures side by side in a PNG.",
+)
+@click.option("--scale", type=WholeNumber(1, MAX_SCALE), default=8, show_default=True, help=SCALE_HELP)
+@out_option("digits")
+@drawing_options
+def morph(
+    stops: list[tuple[int, int | None]],
+    seed: int,
+    frames: int,
+    kind: AnimationFormat | Literal["strip"],
+    scale: int,
+    out: Path,
+    weights: Path | None,
+    raw: bool,
+    every_z: bool,
+) -> None:
+    """Turn one digit into another, through all STOPS, in even steps.
+
+    A stop is a digit, or a digit and its seed: 7:42 is what `generate 7 --seed 42` draws.
+
+    \b
+    Examples:
+      python -m digit_generator morph 3 8
+          digits/morph_3-8_seed_0.gif
+      python -m digit_generator morph 3 8 --format strip --frames 9 --scale 2
+          digits/morph_3-8_seed_0.png, eleven pictures in a row
+      python -m digit_generator morph 2:5 0 2:7 6 2:5 --format webp
+          digits/morph_2-0-2-6-2_seeds_5-0-7-0-5.webp, which ends as it begins
+    """
+    path = [(digit, seed if own is None else own) for digit, own in stops]
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
+    try:
+        pixels = draw_morph(generator, path, frames_between=frames)
+        animated = kind != "strip"
+        recipe = Recipe.of(
+            generator, stops=tuple(path), frames_between=frames, animated=animated, scale=scale
+        ).to_text()
+        if kind == "strip":
+            # One row, or a row from each stop to the next.
+            columns = len(pixels) if len(path) == 2 else frames + 1
+            picture = sheet_from_pixels(pixels, columns=columns, scale=scale, recipe=recipe)
+        else:
+            times = frame_times(path, frames_between=frames)
+            picture = animation_from_pixels(pixels, kind, milliseconds=times, scale=scale, recipe=recipe)
+    except ValueError as error:
+        raise Mistake(f"{error}.") from None
+    strip = "_strip" if kind == "strip" else ""
+    ending = kind if kind in ("gif", "webp") else "png"
+    write_file(out / f"{stem_of_morph(path)}{strip}{style_suffix({}, raw=raw)}.{ending}", picture)
+
+
+@click.command(
+    short_help="Write a number in one hand, as a picture or as labelled lines.",
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("text", required=False)
+@click.option("--pattern", help="Write random numbers of this form: each # is a digit, as in #####-####.")
+@click.option(
+    "--list",
+    "list_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the lines of this text file.",
+)
+@click.option(
+    "--count", type=WholeNumber(1, MAX_TEXTS), help="How many to write of TEXT or --pattern.  [default: 1]"
+)
+@click.option(
+    "--seed",
+    type=WholeNumber(0, MAX_SEED),
+    default=0,
+    show_default=True,
+    help="The first one's hand; each further one takes the next.",
+)
+@out_option("numbers")
+@drawing_options
+@click.option(
+    "--scale",
+    type=WholeNumber(1, MAX_SCALE),
+    default=1,
+    show_default=True,
+    help="Enlarge each pixel to a square of this size; the boxes are of the picture written.",
+)
+@style_options
+def number(
+    text: str | None,
+    pattern: str | None,
+    list_file: Path | None,
+    count: int | None,
+    seed: int,
+    out: Path,
+    weights: Path | None,
+    raw: bool,
+    every_z: bool,
+    scale: int,
+    thickness: float | None,
+    slant: float | None,
+    width: float | None,
+) -> None:
+    """Write TEXT in one hand: digits, the signs . , - : / + and spaces.
+
+    labels.jsonl beside the pictures says, a line for each, what it reads and where each character stands: its
+    box is left, top, right and bottom, in pixels. Lines written to the same folder later are added.
+
+    \b
+    Examples:
+      python -m digit_generator number 2026
+          numbers/2026_seed_0.png
+      python -m digit_generator number -7 --scale 4 --thickness 3
+          numbers/-7_seed_0_thickness_3.png
+      python -m digit_generator number --pattern "#####-####" --count 20
+          numbers/line_seed_0.png to numbers/line_seed_19.png: twenty account numbers in twenty hands
+    """
+    labels: dict[str, str] = {}
+    given = [value for value in (text, pattern, list_file) if value is not None]
+    if len(given) != 1:
+        raise Mistake("Give one of TEXT, --pattern and --list, such as: number 2026.")
+    if count and list_file:
+        raise Mistake("--list writes every line of its file: leave out --count.")
+    try:
+        if list_file:
+            texts = texts_from_file(list_file)
+        elif pattern is not None:
+            texts = texts_from_pattern(pattern, count or 1, seed)
+        else:
+            texts = [checked_text(text or "")] * (count or 1)
+        last = seed + len(texts) - 1
+        if last > MAX_SEED:
+            raise Mistake(
+                f"--seed {seed} and {len(texts)} texts end at seed {last}: seeds go up to {MAX_SEED}."
+            )
+        style = Style(thickness, slant, width)
+        generator = generator_from_weights(weights, raw=raw, every_z=every_z)
+        controls = StyleControls.load(generator) if style.asked else None
+        stem = "line" if text is None else stem_of_text(texts[0])
+        known = labels_from_file(out / LABELS)
+        for index, written in enumerate(tqdm(texts, unit="lines", disable=len(texts) < 50)):
+            line = write_number(generator, written, seed + index, style, controls)
+            name = f"{stem}_seed_{seed + index}{style_suffix(style.asked, raw=raw)}.png"
+            try:
+                recipe = Recipe.of(
+                    generator,
+                    text=written,
+                    seed=seed + index,
+                    style=style.asked,
+                    controls=controls,
+                    scale=scale,
+                )
+                picture = png_from_line(line.picture, scale=scale, recipe=recipe.to_text())
+            except ValueError as error:
+                raise Mistake(f"{error}.") from None
+            write_file(out / name, picture)
+            labels[name] = line.label(name, seed + index, scale)
+    except (NumberError, StyleError) as error:
+        raise Mistake(f"{error}.") from None
+    finally:  # what was written before a stop is labelled too
+        if labels:
+            lines = (known | labels).values()
+            write_file(out / LABELS, "".join(f"{line}\n" for line in lines).encode())
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def recipe(file: Path) -> None:
+    """Tell how the PNG picture FILE was made, and the command that draws it again.
+
+    \b
+    Example:
+      python -m digit_generator recipe digits/digit_7_seed_0.png
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_PNG_BYTES + 1)
+    except OSError as error:
+        raise Mistake(f"{file} cannot be read ({error.strerror}): name a PNG picture.") from None
+    if len(data) > MAX_PNG_BYTES:
+        raise Mistake(f"{file} is larger than {MAX_PNG_BYTES // 10**6} MB: no picture of this program is.")
+    try:
+        text = recipe_text_from_png(data)
+        if text is None:
+            raise Mistake(
+                f"{file} carries no recipe: it was not drawn by this program,"
+                " or another one has saved it again without."
+            )
+        told = Recipe.from_text(text)
+    except RecipeError as error:
+        raise Mistake(f"{file} cannot be drawn again: {error}.") from None
+    except ValueError as error:
+        raise Mistake(f"{file} is {error}: name a PNG picture that this program has drawn.") from None
+    for name, value in told.described().items():
+        click.echo(f"{name}: {value}")
+    weights = None
+    if not told.placeholder and told.weights_sha256 != _digest_of_our_weights():
+        weights = "FILE"
+        click.echo("Drawn by other weights than those here: put the name of their file for FILE.", err=True)
+    else:
+        if told.style and told.controls_sha256 != _digest_of_our_controls():
+            click.echo(
+                "Drawn by other style controls than those here: this command draws it a little differently.",
+                err=True,
+            )
+        if told.choice_sha256 and told.choice_sha256 != _digest_of_our_choice(told.weights_sha256):
+            click.echo(
+                "Drawn with another choice of z than the one here: this command may draw another picture.",
+                err=True,
+            )
+    click.echo(f"again: {told.command(weights)}")
+
+
+def texts_from_file(path: Path) -> list[str]:
+    """The lines of a text file, each of which can be written; empty ones are left out."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read ({error.strerror}): --list takes a text file.") from None
+    except UnicodeDecodeError:
+        raise Mistake(f"{path} is no text in UTF-8: --list takes a number or text a line.") from None
+    texts = []
+    for row, line in enumerate(lines, start=1):
+        try:
+            if line.strip():
+                texts.append(checked_text(line.strip()))
+        except NumberError as error:
+            raise Mistake(f"Line {row} of {path}: {error}.") from None
+    if not 1 <= len(texts) <= MAX_TEXTS:
+        raise Mistake(f"{path} has {len(texts)} lines to write: expected 1 to {MAX_TEXTS}.")
+    return texts
+
+
+def labels_from_file(path: Path) -> dict[str, str]:
+    """The lines of a labels.jsonl that is there already, by the picture that each is about."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {json.loads(line)["file"]: line for line in lines}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise Mistake(
+            f"{path} cannot be read ({error.strerror}): choose another folder with --out."
+        ) from None
+    except (ValueError, TypeError, KeyError):
+        raise Mistake(f"{path} holds no labels of this program: choose another folder with --out.") from None
+
+
+def _digest_of_our_weights() -> str:
+    try:
+        return digest_of_file(find_weights())
+    except WeightsError:
+        return ""
+
+
+def _digest_of_our_controls() -> str:
+    try:
+        return StyleControls.load(DigitGenerator.load()).digest
+    except (StyleError, WeightsError):
+        return ""
+
+
+def _digest_of_our_choice(weights_sha256: str) -> str:
+    try:
+        choice = Choice.beside(find_weights(), weights_sha256)
+    except WeightsError:
+        return ""
+    return choice.digest if choice else ""

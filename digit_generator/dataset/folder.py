@@ -1,0 +1,69 @@
+"""The folder of a data set: written whole or not at all, and described by a manifest."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from digit_generator.dataset.plan import DatasetError
+
+MANIFEST = "manifest.json"
+
+
+def check_folder(out: Path) -> None:
+    """DatasetError unless a set can be written to `out`: a folder that is not there yet, or an empty one."""
+    try:
+        if out.resolve() == Path.cwd():
+            raise DatasetError(f"{out} is the folder you are in: name another, which will be made")
+        if out.is_dir() and any(out.iterdir()):
+            raise DatasetError(f"{out} is not empty: name another folder, which will be made")
+        if out.exists() and not out.is_dir():
+            raise DatasetError(f"{out} is a file: name a folder, which will be made")
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle, until Python 3.12
+        why = getattr(error, "strerror", "links in a circle")
+        raise DatasetError(f"{out} cannot be read ({why}): choose another folder") from None
+
+
+def check_space(out: Path, needed: int) -> None:
+    """DatasetError if it is plain beforehand that the disk is too small."""
+    there = next(folder for folder in out.resolve().parents if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise DatasetError(
+            f"the disk of {out} has {free / 1e6:.0f} MB left and the set may need {needed / 1e6:.0f} MB:"
+            " make room, choose another folder, or ask for fewer digits"
+        )
+
+
+def write_error_message(out: Path, error: OSError) -> str:
+    """The sentence of a DatasetError, without its full stop."""
+    if error.errno == errno.ENOSPC:
+        return f"the disk of {out} is full: make room, or choose another folder"
+    what = os.strerror(error.errno) if error.errno else error  # pyarrow has a long strerror of its own
+    return f"{out} cannot be written ({what}): choose another folder"
+
+
+def bytes_of_manifest(manifest: Mapping[str, Any]) -> bytes:
+    """manifest.json, as both engines write it."""
+    return (json.dumps(manifest, indent=2) + "\n").encode()
+
+
+def file_records(folder: Path, format: str) -> dict[str, dict[str, Any]]:
+    """Size and digest of each file; of PNG folders the lists, in which the digests of the pictures stand."""
+    paths = sorted(folder.glob("*/metadata.csv" if format == "png" else "*"))
+    return {path.relative_to(folder).as_posix(): file_record(path) for path in paths}
+
+
+def file_record(path: Path) -> dict[str, Any]:
+    """A file's size in bytes and its SHA-256."""
+    with path.open("rb") as file:
+        return {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+        }

@@ -1,0 +1,32 @@
+"""Pictures as HTML: the source and the tag of an image."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from digit_generator.placeholder import PlaceholderGenerator
+from digit_generator.render import png_from_pixels
+
+
+@st.cache_data(show_spinner=False)
+def icon() -> bytes:
+    """The browser tab's icon, a 7 drawn by rule: the same with every model, and without one."""
+    return png_from_pixels(PlaceholderGenerator().digits(7, [1])[0])
+
+
+def source_from_bytes(data: bytes, kind: str) -> str:
+    """The `src` of an <img> that needs no further request; `kind` is png, webp or svg+xml."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def source_from_png(png: bytes) -> str:
+    return source_from_bytes(png, "png")
+
+
+def image_from_pixels(pixels: npt.NDArray[np.uint8], kind: str, description: str) -> str:
+    """An <img> of one digit, uint8 [28, 28]. `kind` is its class in app.css, `description` its alt text."""
+    return f'<img class={kind} src="{source_from_png(png_from_pixels(pixels))}" alt="{description}">'

@@ -1,0 +1,39 @@
+"""Small parts that several pages show: the title, ten digit buttons, and text that is safe in Markdown."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+NAME = "Handwritten digit generator"
+
+
+def show_title(title: str, caption: str) -> None:
+    st.title(title, anchor=False)
+    st.caption(caption)
+
+
+def pick_digit(label: str, key: str, first: int) -> int:
+    """Ten buttons of one size. A visitor who comes back from another page finds the same digit picked."""
+    return st.segmented_control(
+        label,
+        range(10),
+        default=first,
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        width="stretch",
+        persist_state="session",
+    )
+
+
+def escape_markdown(text: str) -> str:
+    """Markdown that shows `text` unchanged: a message may quote a path, a visitor or a broken file."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # in front of other characters, a backslash would show
+
+
+def sentence(error: Exception) -> str:
+    """The message of a library error with a capital letter and a full stop."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
