@@ -17,29 +17,30 @@ B is the batch size. Shapes and ranges:
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import copy
-import dataclasses
-import gzip
-import hashlib
-import http.client
-import io
-import json
-import math
-import os
-import platform
-import struct
 import sys
-import time
-import urllib.request
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 try:
+    import argparse
+    import contextlib
+    import copy
+    import dataclasses
+    import gzip
+    import hashlib
+    import http.client
+    import io
+    import json
+    import math
+    import os
+    import platform
+    import struct
+    import time
+    import urllib.request
+    import zlib
+    from collections.abc import Callable, Iterator
+    from dataclasses import dataclass
+    from pathlib import Path
+    from typing import Any
+
     import numpy as np
     import torch
     import torch.nn.functional as F
@@ -513,7 +514,7 @@ def spread_within_digits(pixels: Tensor, labels: Tensor) -> float:
 def grid(generator: Generator, seeds: range) -> tuple[Tensor, Tensor]:
     """Every digit with each of S seeds, digit by digit: pixels uint8 [10 S, 28, 28], labels int64 [10 S].
 
-    A seed gives the same z as in the drawing package, so the sheets show what the page will draw.
+    As in the drawing package, the z of a seed comes from NumPy's RandomState(seed).
     """
     device = next(generator.parameters()).device
     latents = np.stack([np.random.RandomState(seed).standard_normal(100) for seed in seeds])
@@ -833,8 +834,8 @@ def run(options: argparse.Namespace) -> None:
             write_generator(folder / "generator.pth", trainer.eval_generator(), provenance())
             resume = f" Add --resume to continue after epoch {saved_epochs}." if saved_epochs else ""
             print(
-                f"\nStopped after {saved_epochs} finished epochs: the generator as it is now is in "
-                f"{folder / 'generator.pth'}.{resume}",
+                f"\nStopped with {saved_epochs} of {settings.epochs} epochs finished: the present generator "
+                f"is in {folder / 'generator.pth'}.{resume}",
                 file=sys.stderr,
             )
             sys.exit(130)
@@ -896,8 +897,8 @@ def read_checkpoint(path: Path, resume: bool) -> dict[str, Any] | None:
         raise TrainingError(f"{path} cannot be read ({type(error).__name__}): {start_again}.") from error
     if not is_checkpoint(checkpoint):
         raise TrainingError(
-            f"{path} is not a checkpoint of this file (it holds a {type(checkpoint).__name__}): move it away, or "
-            f"{start_again}."
+            f"{path} is not a checkpoint of this file but holds a {type(checkpoint).__name__}: "
+            f"move it away, or {start_again}."
         )
     recipe, done = checkpoint["settings"]["recipe"], len(checkpoint["history"])
     unfinished = done < recipe.get("epochs", math.inf)
@@ -1026,9 +1027,9 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether the processor multiplies in bfloat16 itself; emulation would be slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities: dict[str, Any] = {}
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        capabilities = torch.cpu.get_capabilities()
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 

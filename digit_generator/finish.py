@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 """Counted up when a finished picture changes; recipes hold it, 0 stands for the network's own pixels."""
 
 # Pixels of a scan's side, which spans the image's 28: a row for each class of stroke, thin to thick, in which
@@ -37,7 +37,7 @@ SCAN_SIZES = (
 # A digit is in the first class whose bound its ink over its edge, in thousandths, does not exceed: the fifths
 # of MNIST's training digits.
 STROKE_BOUNDS = (571, 648, 718, 820)
-ROUGHNESS = 13  # what chance, -32768 ... 32767, counts in the field: 0.06 of the ink, root mean square
+ROUGHNESS = 16  # what chance, -32768 ... 32767, counts in the field: 0.07 of the ink, root mean square
 SMALLEST_PIECE = 8  # percent of the largest piece's area; smaller ones are dropped
 KEPT_WHITE = 32  # of 256: how often a pixel as bright as the brightest stays 255 and does not become 254
 

@@ -73,7 +73,7 @@ class Recipe:
         checks = (
             re.fullmatch("([0-9a-f]{64})?", self.weights_sha256),
             re.fullmatch("([0-9a-f]{64})?", self.controls_sha256),
-            re.fullmatch("([0-9a-f]{64})?", self.choice_sha256) and self.finish in (0, FINISH_VERSION),
+            re.fullmatch("([0-9a-f]{64})?", self.choice_sha256) and 0 <= self.finish <= FINISH_VERSION,
             (self.digit is not None) + (self.text is not None) + bool(stops) == 1,
             self.digit is None or self.digit in range(10),
             0 <= self.seed <= MAX_SEED and 1 <= self.count <= MAX_COUNT,

@@ -58,7 +58,8 @@ def sheet_from_pixels(
 def digits_from_training_sheet(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """A sheet that mnist_gan_training.py wrote, uint8 [H, W] -> its digits, uint8 [10, 10, 28, 28].
 
-    The digits come first, then the seeds 0 to 9. A sheet has cells of 30 pixels below a margin of 14, all of it enlarged twice.
+    The digits come first, then the seeds 0 to 9. A sheet has cells of 30 pixels below a margin of 14, all of
+    it enlarged twice.
     """
     cells = sheet[28 : 28 + 600 : 2, 0:600:2].reshape(10, 30, 10, 30).swapaxes(1, 2)
     digits: npt.NDArray[np.uint8] = cells[:, :, :28, :28].copy()

@@ -170,7 +170,7 @@ def show_losses() -> None:
     st.markdown(
         "At first the discriminator is confident. Within a few epochs both curves of the first chart meet "
         "near one half: this discriminator can hardly tell the two apart. A new classifier, trained when the "
-        "generator is finished, can do better; the table below says how much.\n\n"
+        "generator is finished, can do better; the table below says how often it is right.\n\n"
         "A loss measures how wrong a network is on average. Neither loss falls to zero, because each "
         "network's progress makes the other's task harder. The goal is good digits, not low losses."
     )

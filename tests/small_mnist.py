@@ -1,4 +1,4 @@
-"""A small set in the form of MNIST, of the tests' own: a bright bar whose place tells the digit."""
+"""A small labelled set in MNIST's format for tests: the position of a bright bar is the digit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def make_small_set() -> SmallSet:
 
 
 def write_small_set(small_set: SmallSet, folder: Path) -> dict[str, str]:
-    """The set as MNIST's files (train and test the same) in a new folder; the SHA-256 of each, by name."""
+    """Write the set as MNIST's four files (train and test are the same); returns their SHA-256 by name.
+
+    Raises FileExistsError if the folder exists.
+    """
     folder.mkdir()
     digests = {}
     for name, array in zip(training_file.DATA_SHA256, small_set * 2, strict=True):

@@ -423,6 +423,18 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], ours: Ser
     expect(focused("Tab")).to_contain_text("How it works")
 
 
+def test_the_focus_is_seen_on_the_links_to_the_pages(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours)
+    for title in ["Generate", *PAGES.values()]:
+        link = page.get_by_role("link", name=title, exact=True)
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if link.evaluate("link => link === document.activeElement"):
+                break
+        expect(link).to_be_focused()
+        assert link.evaluate("link => getComputedStyle(link).outlineStyle") == "solid", title
+
+
 def test_everything_has_a_name_for_a_screen_reader(visit: Callable[..., Page], ours: Server) -> None:
     page = visit(ours)
     expect(page.get_by_role("radiogroup", name="Digit").get_by_role("radio")).to_have_count(10)

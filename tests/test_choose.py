@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from digit_generator import DigitGenerator, latents_from_seeds
+from digit_generator import DigitGenerator, finish, latents_from_seeds
 from digit_generator.bulk import BulkGenerator
 from digit_generator.choose import MAX_TRIES, Choice, ChoiceError, choice_path
 
@@ -89,7 +89,7 @@ def test_every_z_and_raw_are_variants(choosy: DigitGenerator) -> None:
     every, raw = choosy.variant(every_z=True), choosy.variant(raw=True)
     np.testing.assert_array_equal(every.latents(SEEDS, LABELS), latents_from_seeds(SEEDS))
     assert (every.choice_digest, raw.choice_digest) == ("", choosy.choice_digest)
-    assert (every.finish_version, raw.finish_version) == (1, 0)
+    assert (every.finish_version, raw.finish_version) == (finish.VERSION, 0)
     assert every.layers is choosy.layers
     z = choosy.latents(SEEDS, LABELS)
     images = choosy.images(z, LABELS)

@@ -14,8 +14,8 @@ from digit_generator.finish import edged_pixels, finished_pixels
 
 Pixels = npt.NDArray[np.uint8]
 
-# Recorded from VERSION 1: whoever changes a finished picture counts the version up.
-RECORDED_SHA256 = "33c12b54d862534283d8a6d9f878490db5b75fde3d23ae2ff629e4b025ca08eb"
+# Recorded from VERSION 2: whoever changes a finished picture counts the version up.
+RECORDED_SHA256 = "caca011a04696aaaeda7b4adecd3e7c3da242dbaf44f0ce916b054f2b055872c"
 
 
 def strokes(count: int) -> tuple[Pixels, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -34,7 +34,7 @@ def test_a_finished_picture_is_what_it_was() -> None:
     raw, labels, seeds = strokes(60)
     digest = hashlib.sha256(finished_pixels(raw, labels, seeds).tobytes())
     digest.update(edged_pixels(raw, labels, seeds).tobytes())
-    assert (finish.VERSION, digest.hexdigest()) == (1, RECORDED_SHA256)
+    assert (finish.VERSION, digest.hexdigest()) == (2, RECORDED_SHA256)
 
 
 def test_batch_and_order_change_nothing() -> None:
@@ -80,16 +80,16 @@ def test_an_edged_digit_stays_where_it_is() -> None:
 
 def test_no_ink_stays_no_ink() -> None:
     raw = np.zeros((3, 28, 28), np.uint8)
-    raw[1] = 90  # faint everywhere: below half of the ink
+    raw[1] = 80  # faint everywhere: below half of the ink
     raw[2, 10, 10] = 255  # ink for one pixel
     finished = finished_pixels(raw, np.array([1, 2, 3]), np.array([1, 2, 3]))
     assert not finished[:2].any()
     assert finished[2].any()
 
 
-@pytest.mark.parametrize(("height", "stays"), [(2, False), (3, False), (4, True), (9, True)])
+@pytest.mark.parametrize(("height", "stays"), [(2, False), (3, False), (5, True), (9, True)])
 def test_specks_go_and_large_pieces_stay(height: int, stays: bool) -> None:
-    """Beside a stroke of 100 pixels: 4 and 6 pixels go, 8 and 18 stay."""
+    """Beside a stroke of 100 pixels: 4 and 6 pixels go, 10 and 18 stay."""
     raw = np.zeros((20, 28, 28), np.uint8)
     raw[:, 4:24, 9:14] = 255
     raw[:, 6 : 6 + height, 20:22] = 255

@@ -1,4 +1,4 @@
-"""The notebook trains and draws, run cell by cell as a person runs it, on a small set in place of MNIST."""
+"""The notebook trains and draws when its cells are run in order, on a small set in place of MNIST."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SETTINGS = "arguments = []"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the notebook has run."""
+    """The folder in which the notebook runs."""
     return tmp_path_factory.mktemp("notebook")
 
 
 @pytest.fixture(scope="module")
 def executed(folder: Path) -> nbformat.NotebookNode:
-    """The notebook after all of its cells, beside the training file and nothing else of the repository."""
+    """The executed notebook; of the repository, its folder holds only the training file."""
     shutil.copy(ROOT / "mnist_gan_training.py", folder)
     digests = write_small_set(make_small_set(), folder / "mnist")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -43,7 +43,7 @@ def executed(folder: Path) -> nbformat.NotebookNode:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.delenv("PYTHONPATH", raising=False)
-        patch.delenv("MPLBACKEND", raising=False)  # left by a test before; a notebook has its own
+        patch.delenv("MPLBACKEND", raising=False)  # an earlier test may have set it; a notebook sets its own
         client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
         return client.execute()
 
@@ -73,7 +73,7 @@ def test_it_shows_two_pictures(executed: nbformat.NotebookNode) -> None:
             assert np.asarray(opened.convert("L")).std() > 20
 
 
-def test_it_is_committed_as_nobody_has_run_it() -> None:
+def test_it_is_committed_without_outputs() -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
     for cell in notebook.cells:

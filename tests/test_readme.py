@@ -67,7 +67,7 @@ SMALLER = {
     "dataset 60000 --test 10000": "dataset 60 --test 10",
     "dataset 5000": "dataset 50",
     "dataset 900": "dataset 9",
-    "--count 1000": "--count 10",
+    "--count 1000": "--count 3",
 }
 """What is made smaller so that the test is quick: each stands in a command that is run."""
 
@@ -223,11 +223,12 @@ def file_of_program(command: str) -> Path | None:
 
 
 def check_command_line(words: list[str]) -> None:
-    """Fails if the command line of the package does not take these words. Runs nothing."""
+    """Raises click.UsageError if the command line of the package does not take these words. Runs nothing."""
     command: click.Command = cli
-    name = "digit_generator"
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
+    while isinstance(command, click.Group):
         name, words = words[0], words[1:]
+        if name not in command.commands:
+            raise click.UsageError(f"There is no command {name}.")
         command = command.commands[name]
     command.make_context(name, words)
 
@@ -295,7 +296,7 @@ def test_every_page_is_reached_from_readme() -> None:
             if name in PAGES and name not in reached:
                 reached.add(name)
                 left.append(name)
-    assert set(PAGES) - reached == {"CHANGELOG.md"}
+    assert set(PAGES) == reached
 
 
 def paths_named(page: str) -> Iterator[str]:

@@ -237,6 +237,21 @@ def test_other_weights_are_asked_for(
     assert err == "Drawn by other weights than those here: put the name of their file for FILE.\n"
 
 
+def test_a_picture_by_an_older_finish_is_told(
+    shell: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("generate", "7", "--count", "1")
+    for module in ("recipe", "cli.draw"):
+        monkeypatch.setattr(f"digit_generator.{module}.FINISH_VERSION", VERSION + 1)
+    code, out, err = shell("recipe", "digits/digit_7_seed_0.png")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("again: python -m digit_generator generate 7 --count 1 --seed 0")
+    assert err == (
+        f"Finished by version {VERSION} of the scan rule, and here is version {VERSION + 1}: this command "
+        "draws the outline a little differently.\n"
+    )
+
+
 @pytest.mark.parametrize("here", ["another", "none"])
 def test_a_picture_by_another_choice_is_told(
     shell: Callable[..., tuple[int, str, str]],

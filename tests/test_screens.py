@@ -263,6 +263,29 @@ def test_a_raw_picture_says_so_in_words_name_command_and_recipe(
                 assert (told.finish, told.choice_sha256) == (finish, choice)
 
 
+def test_a_morph_is_named_as_the_command_names_it(
+    ours: DigitGenerator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = []
+    monkeypatch.setattr(st, "download_button", lambda label, data, name, *_, **__: names.append(name))
+    page = visit("morph", digit="3", seed="5", to="8", to_seed="5", frames="2")
+    assert names == [
+        "morph_3-8-3_seed_5.gif",
+        "morph_3-8-3_seed_5.webp",
+        "morph_3-8-3_seed_5.png",
+        "morph_3-8_seed_5_strip.png",
+    ]
+    program, *arguments = re.search("`(python .*)`", texts(page))[1].split()
+    subprocess.run(
+        [sys.executable, *arguments, "--out", tmp_path, "--weights", ours.path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    assert program == "python"
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".png"] == [names[2]]
+
+
 @pytest.mark.parametrize("page", ["draw", "number", "morph", "dataset"])
 def test_the_switches_stand_under_the_options_and_every_z_only_beside_a_choice(
     ours: DigitGenerator, choice_file: bytes, page: str
@@ -343,6 +366,32 @@ def test_a_style_from_the_address_is_drawn_and_stays_in_it(
     assert "The thickness of a 1 goes from 1.50 to 4.00, so 4 is used." in texts(page)
     assert "--seed 5 --thickness=4.0`" in texts(page)
     assert html(visit("draw", digit="1", seed="5")) != html(page)
+
+
+@pytest.mark.parametrize("page", ["draw", "number", "dataset"])
+def test_a_link_with_a_style_opens_with_its_controls(
+    ours: DigitGenerator, controls: StyleControls, page: str
+) -> None:
+    assert f"{page}.style" not in [pills.key for pills in visit(page).pills], "no style was asked for"
+    opened = visit(page, slant="0.1")
+    assert opened.pills(key=f"{page}.style").value == ["slant"]
+    assert opened.slider(key=f"{page}.slant").value == 0.1
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn"),
+    [(1.0, 1.84), (1.835, 1.84), (2.0, 2.0), (2.345, 2.35), (3.458, 3.45), (9.0, 3.45)],
+)
+def test_the_nearest_style_has_two_decimals_and_lies_in_the_range(
+    ours: DigitGenerator, controls: StyleControls, asked: float, drawn: float
+) -> None:
+    learned = json.loads(json.dumps(controls.learned))
+    thickness = learned["shapes"]["thickness"]
+    thickness["low"][3], thickness["high"][3] = 1.8321, 3.4589
+    thickness["low"][0], thickness["high"][0] = 0.5, 9.5
+    style, notes = nearest_style(3, {"thickness": asked}, StyleControls(ours, learned))
+    assert style.asked == {"thickness": drawn}
+    assert len(notes) == (asked != drawn)
 
 
 def test_without_a_style_file_the_controls_are_off_and_a_sentence_says_why(ours: DigitGenerator) -> None:
@@ -481,6 +530,18 @@ def test_the_words_about_the_card_have_its_figures() -> None:
     card["generated"]["two_sample"] = [{"accuracy": 0.333}]
     said = verdict(card)
     assert re.findall(r"[\d.]+ %", said) == ["11.1 %", "22.2 %", "33.3 %"]
+
+
+def test_every_picture_and_every_column_of_how_it_learns_has_words(ours: DigitGenerator) -> None:
+    page = visit("learn")
+    tags = re.findall("<img[^>]*>", html(page))
+    assert len(tags) > 40
+    assert all(re.search(r'alt="\w[^"]+"', tag) for tag in tags)
+    (faults,) = page.get("image")
+    assert "lowest-scoring" in faults.proto.imgs[0].alt
+    headers = re.findall(r"<th[^>]*>(.*?)</th>", html(page))
+    assert len(headers) > 10
+    assert all(re.search(r"\w", header) for header in headers)
 
 
 def test_the_film_strip_has_every_sheet_and_follows_the_digit(ours: DigitGenerator) -> None:

@@ -25,12 +25,17 @@ WEB = ROOT / "web"
 PAGE = (WEB / "index.html").read_text(encoding="utf-8")
 MODULES = {path.name for path in WEB.glob("*.js")} - {"offline.js"}  # that one is not the page's
 CHOICE = "generator.choice.safetensors"
-WRITTEN = ["generator.safetensors", "real_digits.png", "real_digits.txt"]  # by web/make.py
+WRITTEN = ["generator.safetensors", "real_digits.png", "real_digits.txt"]  # by tools/make_web.py
 
 
 def make(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, WEB / "make.py", *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "tools.make_web", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
@@ -76,7 +81,7 @@ def header(folder: Path) -> dict:
 
 
 def test_everything_a_visitor_loads_is_about_three_megabytes() -> None:
-    assert sum(path.stat().st_size for path in WEB.iterdir() if path.suffix != ".py") < 3.4e6
+    assert sum(path.stat().st_size for path in WEB.iterdir()) < 3.4e6
 
 
 def test_make_writes_the_weights_that_are_named_and_leaves_the_real_digits(
@@ -140,7 +145,7 @@ def test_every_file_is_kept_for_use_without_a_network() -> None:
     offline = (WEB / "offline.js").read_text(encoding="utf-8")
     kept = set(re.findall(r"^  '(.*)',$", offline, re.M))
     there = {path.name for path in WEB.iterdir() if path.is_file()}
-    assert kept == there - {"index.html", "make.py", "offline.js", "real_digits.txt", CHOICE} | {"./"}
+    assert kept == there - {"index.html", "offline.js", "real_digits.txt", CHOICE} | {"./"}
     assert f"const CHOICE = '{CHOICE}'" in offline  # kept where there is one
 
 
@@ -164,6 +169,13 @@ def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
             "http://www.w3.org/2000/svg"  # a name, not an address
         }
     assert "url(" not in (WEB / "style.css").read_text(encoding="utf-8")
+
+
+def test_a_shared_link_has_the_title_and_the_description_of_the_page() -> None:
+    tags = dict(re.findall(r'<meta property="og:(\w+)" content="(.*?)">', PAGE))
+    (title,) = re.findall("<title>(.*?)</title>", PAGE)
+    (description,) = re.findall('<meta name="description" content="(.*?)">', PAGE)
+    assert tags == {"type": "website", "title": title, "description": description}
 
 
 def test_the_colours_are_those_of_the_streamlit_page() -> None:

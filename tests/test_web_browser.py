@@ -61,8 +61,8 @@ def copy_site(folder: Path) -> Path:
 
 
 def make_weights(weights: Path, folder: Path) -> None:
-    command = [sys.executable, ROOT / "web" / "make.py", "--weights", weights, "--out", folder]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [sys.executable, "-m", "tools.make_web", "--weights", weights, "--out", folder]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def all_pixels(page: Page, selector: str) -> list[np.ndarray]:
 
 
 def assert_ten(page: Page, expected: np.ndarray) -> None:
-    """The ten digits of a hand are these, once all have followed: two of them do in a frame."""
+    """The ten digits of one handwriting are these, once all are redrawn: two of them per frame."""
     page.evaluate("async () => { for (let i = 0; i < 8; i++) await new Promise(requestAnimationFrame) }")
     np.testing.assert_array_equal(all_pixels(page, "#ten canvas"), expected)
 
@@ -629,9 +629,13 @@ def test_a_round_of_the_game(
     page.reload()
     page.wait_for_selector("#tiles figure")
     expect(page.locator("#score")).to_contain_text(f"So far {right} of 20 correct")
-    expect(page.locator("#rules")).to_contain_text("Round 3: a generated 0 has seed 1020, a generated 1 the next")
+    expect(page.locator("#rules")).to_contain_text(
+        "Round 3: a generated 0 has seed 1020, a generated 1 the next"
+    )
     page.get_by_role("button", name="Start over").click()
-    expect(page.locator("#rules")).to_contain_text("Round 1: a generated 0 has seed 1000, a generated 1 the next")
+    expect(page.locator("#rules")).to_contain_text(
+        "Round 1: a generated 0 has seed 1000, a generated 1 the next"
+    )
     expect(page.locator("#score")).not_to_contain_text("So far")
 
 

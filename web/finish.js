@@ -12,7 +12,7 @@ export const SCAN_SIZES = [
   [38, 44, 48, 52, 56, 62, 68, 80],
 ]
 export const STROKE_BOUNDS = [571, 648, 718, 820]
-export const ROUGHNESS = 13
+export const ROUGHNESS = 16
 export const SMALLEST_PIECE = 8
 export const KEPT_WHITE = 32
 

@@ -24,6 +24,7 @@ from digit_generator.cli.options import (
     style_options,
     write_file,
 )
+from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.morph import frame_times
 from digit_generator.morph import morph as draw_morph
@@ -130,11 +131,8 @@ def generate(
     if isinstance(generator, PlaceholderGenerator):
         pixels, controls = generator.digits(digit, range(seed, last + 1)), None
     else:
-        try:
-            controls = StyleControls.load(generator) if style.asked else None
-            pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
-        except StyleError as error:
-            raise Mistake(f"{error}.") from None
+        controls = StyleControls.load(generator) if style.asked else None
+        pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
     stem, suffix = stem_of_digit(digit, placeholder=placeholder), style_suffix(style.asked, raw=raw)
     recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
     if sheet:
@@ -348,8 +346,6 @@ def number(
                 raise Mistake(f"{error}.") from None
             write_file(out / name, picture)
             labels[name] = line.label(name, seed + index, scale)
-    except (NumberError, StyleError) as error:
-        raise Mistake(f"{error}.") from None
     finally:  # what was written before a stop is labelled too
         if labels:
             lines = (known | labels).values()
@@ -394,6 +390,12 @@ def recipe(file: Path) -> None:
         if told.style and told.controls_sha256 != _digest_of_our_controls():
             click.echo(
                 "Drawn by other style controls than those here: this command draws it a little differently.",
+                err=True,
+            )
+        if told.finish not in (0, FINISH_VERSION):
+            click.echo(
+                f"Finished by version {told.finish} of the scan rule, and here is version {FINISH_VERSION}: "
+                "this command draws the outline a little differently.",
                 err=True,
             )
         if told.choice_sha256 and told.choice_sha256 != _digest_of_our_choice(told.weights_sha256):

@@ -14,6 +14,7 @@ from digit_generator import __version__
 from digit_generator.cli.draw import generate, morph, number, recipe
 from digit_generator.cli.models import export, style
 from digit_generator.cli.sets import dataset
+from digit_generator.errors import DigitGeneratorError
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,6 +52,9 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except click.ClickException as error:
         click.echo(f"Error: {error.format_message()}", err=True)
+        return 2
+    except DigitGeneratorError as error:
+        click.echo(f"Error: {error}.", err=True)
         return 2
     except SystemExit:  # click's answer to who closes stdout, as `head` does
         click.echo(

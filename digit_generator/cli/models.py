@@ -13,7 +13,7 @@ from digit_generator.cli.options import (
     weights_option,
     write_file,
 )
-from digit_generator.export import ExportError, hugging_face_files, onnx_from_weights
+from digit_generator.export import hugging_face_files, onnx_from_weights
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.shapes import STROKE_MEASURES, MissingExtraError
@@ -21,7 +21,6 @@ from digit_generator.style import (
     SAMPLES,
     UNITS,
     StyleControls,
-    StyleError,
     bytes_from_controls,
     learned_controls,
     style_path,
@@ -65,8 +64,6 @@ def export(onnx: Path | None, hugging_face: Path | None, weights: Path | None) -
                 write_file(hugging_face / name, data, option="--hugging-face")
     except WeightsError as error:
         raise Mistake(f"{error}, or name a file with --weights FILE.") from None
-    except ExportError as error:
-        raise Mistake(f"{error}.") from None
 
 
 @click.group(invoke_without_command=True)
@@ -82,10 +79,7 @@ def style(context: click.Context) -> None:
 def style_ranges(weights: Path | None) -> None:
     """Print the range of every control, digit by digit."""
     generator = generator_from_weights(weights)
-    try:
-        controls = StyleControls.load(generator)
-    except StyleError as error:
-        raise Mistake(f"{error}.") from None
+    controls = StyleControls.load(generator)
     click.echo(
         "digit  " + "  ".join(f"{name + ' (' + UNITS[name] + ')':<18}" for name in STROKE_MEASURES).rstrip()
     )
@@ -113,7 +107,7 @@ def style_learn(weights: Path | None, samples: int) -> None:
     assert generator.path is not None
     try:
         controls = learned_controls(generator, samples=samples, progress=True)
-    except (StyleError, MissingExtraError) as error:
+    except MissingExtraError as error:
         raise Mistake(f"{error}.") from None
     path = style_path(generator.path)
     try:

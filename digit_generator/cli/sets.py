@@ -17,12 +17,12 @@ from digit_generator.cli.options import (
     out_option,
     style_options,
 )
-from digit_generator.dataset import MANIFEST, DatasetError, SetFormat, write_dataset
+from digit_generator.dataset import MANIFEST, SetFormat, write_dataset
 from digit_generator.dataset import MAX_COUNT as MAX_SET
 from digit_generator.dataset.shards import MAX_COUNT as MAX_SHARDED
 from digit_generator.dataset.shards import SHARD_SIZE, write_shards
 from digit_generator.generate import MAX_SEED
-from digit_generator.style import Style, StyleControls, StyleError
+from digit_generator.style import Style, StyleControls
 
 
 def shares_from_word(
@@ -139,39 +139,36 @@ def dataset(
         raise Mistake(f"--engine ray writes Parquet, not {kind}: leave out --format or --engine.")
     generator = generator_from_weights(weights, raw=raw, every_z=every_z)
     style = Style(thickness, slant, width)
-    try:
-        controls = StyleControls.load(generator) if style.asked else None
-        with tqdm(total=count + test_count, unit="digit", unit_scale=True, desc=str(out), delay=0.5) as bar:
-            style_asked = style if style.asked else None
-            if engine == "ray":
-                manifest = write_shards(
-                    out,
-                    generator,
-                    count,
-                    test_count=test_count,
-                    shares=shares,
-                    seed=seed,
-                    style=style_asked,
-                    controls=controls,
-                    shard_size=shard_size or SHARD_SIZE,
-                    address=address,
-                    workers=workers,
-                    progress=lambda done: bar.update(done.count),
-                )
-            else:
-                manifest = write_dataset(
-                    out,
-                    generator,
-                    count,
-                    test_count=test_count,
-                    format=kind or "idx",
-                    shares=shares,
-                    seed=seed,
-                    style=style_asked,
-                    controls=controls,
-                    progress=bar.update,
-                )
-    except (DatasetError, StyleError) as error:
-        raise Mistake(f"{error}.") from None
+    controls = StyleControls.load(generator) if style.asked else None
+    with tqdm(total=count + test_count, unit="digit", unit_scale=True, desc=str(out), delay=0.5) as bar:
+        style_asked = style if style.asked else None
+        if engine == "ray":
+            manifest = write_shards(
+                out,
+                generator,
+                count,
+                test_count=test_count,
+                shares=shares,
+                seed=seed,
+                style=style_asked,
+                controls=controls,
+                shard_size=shard_size or SHARD_SIZE,
+                address=address,
+                workers=workers,
+                progress=lambda done: bar.update(done.count),
+            )
+        else:
+            manifest = write_dataset(
+                out,
+                generator,
+                count,
+                test_count=test_count,
+                format=kind or "idx",
+                shares=shares,
+                seed=seed,
+                style=style_asked,
+                controls=controls,
+                progress=bar.update,
+            )
     for name in [*manifest["files"], MANIFEST]:
         click.echo(out / name)

@@ -34,7 +34,7 @@ from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
-REFUSED = 0.05
+REFUSED = 0.01
 """Of the first z of a digit; of the first z of a hand, HANDS_REFUSED."""
 HANDS_REFUSED = 0.2
 

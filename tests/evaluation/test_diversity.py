@@ -9,6 +9,7 @@ from digit_generator.evaluation.measures.diversity import (
     spread_over_real,
     spread_per_digit,
 )
+from digit_generator.shapes import measured_shapes
 
 
 def bar(width: float, lean_degrees: float = 0.0, height: float = 20) -> np.ndarray:
@@ -19,34 +20,28 @@ def bar(width: float, lean_degrees: float = 0.0, height: float = 20) -> np.ndarr
     return (255 * ink.reshape(28, 8, 28, 8).mean(axis=(1, 3))).round().astype(np.uint8)
 
 
-@pytest.mark.parametrize("width", [2, 4, 6])
-def test_thickness_of_a_bar(width):
-    assert shapes_of_digits(bar(width)[None])["thickness"][0] == pytest.approx(width, abs=0.1)
-
-
-@pytest.mark.parametrize("degrees", [-30, 0, 15, 30])
-def test_slant_of_a_bar(degrees):
-    assert shapes_of_digits(bar(3, degrees)[None])["slant"][0] == pytest.approx(degrees, abs=1.5)
-
-
-def test_width_is_measured_across_the_slant():
-    upright, leaning = shapes_of_digits(np.stack([bar(8), bar(8, 25)]))["width"]
-    assert upright == pytest.approx(7, abs=0.01)  # from the middle of the first pixel to that of the last
-    assert leaning == pytest.approx(upright, abs=1)  # not the 16 columns that it covers
+def test_shapes_are_morpho_mnists_with_slants_in_degrees(draw):
+    pixels = draw(20, 0).pixels
+    thickness, slant, width = measured_shapes(pixels).T
+    shapes = shapes_of_digits(pixels)
+    np.testing.assert_array_equal(shapes["thickness"], thickness)
+    np.testing.assert_allclose(np.radians(shapes["slant"]), slant)
+    np.testing.assert_array_equal(shapes["width"], width)
 
 
 def test_many_images_are_measured_as_each_alone(draw):
+    """But for ties of the medial axis, which chance breaks in the order in which the images come."""
     pixels = draw(230, 0).pixels
     together = shapes_of_digits(pixels)
     for i in (0, 199, 200, 229):
         for name, alone in shapes_of_digits(pixels[i : i + 1]).items():
-            assert together[name][i] == pytest.approx(alone[0]), name
+            assert together[name][i] == pytest.approx(alone[0], abs=0.01), name
 
 
 def test_ink_at_the_edge_does_not_touch_the_next_image():
     full = np.full((28, 28), 255, np.uint8)
     pair = shapes_of_digits(np.stack([full, full]))["thickness"]
-    assert pair == pytest.approx(np.repeat(shapes_of_digits(full[None])["thickness"], 2))
+    assert pair == pytest.approx(np.repeat(shapes_of_digits(full[None])["thickness"], 2), rel=0.01)
 
 
 def test_an_empty_image_has_no_shape_and_spoils_nothing():

@@ -44,8 +44,8 @@ def levels(digits: Digits) -> set[int]:
 
 def test_the_published_digests():
     known = "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-    assert data._DIGESTS["train-images-idx3-ubyte"] == known
-    assert len(set(data._DIGESTS.values())) == 4
+    assert data.MNIST_SHA256["train-images-idx3-ubyte"] == known
+    assert len(set(data.MNIST_SHA256.values())) == 4
 
 
 @pytest.mark.parametrize("unpacked", [False, True])
