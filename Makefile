@@ -23,7 +23,7 @@ help:
 	@echo 'make test-cluster  sets of any size by Ray, on two local nodes, with a worker and the driver killed'
 	@echo 'make check         format, lint, types and import contracts; no tests'
 	@echo 'make fix           format and auto-fix'
-	@echo 'make train         train on MNIST and write generator.pth (a good hour on two cores)'
+	@echo 'make train         train on MNIST and write generator.pth (88 minutes of one core)'
 	@echo 'make evaluate      the quality card of generator.pth, into docs/ (25 minutes on one core)'
 	@echo 'make publish       everything that derives from generator.pth: choice, controls, card, pictures, web/'
 	@echo 'make pictures      the pictures of the README, from generator.pth'

@@ -17,30 +17,38 @@ B is the batch size. Shapes and ranges:
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
-try:
-    import argparse
-    import contextlib
-    import copy
-    import dataclasses
-    import gzip
-    import hashlib
-    import http.client
-    import io
-    import json
-    import math
-    import os
-    import platform
-    import struct
-    import time
-    import urllib.request
-    import zlib
-    from collections.abc import Callable, Iterator
-    from dataclasses import dataclass
-    from pathlib import Path
-    from typing import Any
+if __name__ == "__main__":
+    # During the imports, Ctrl-C ends the program at once: an exception inside PyTorch's import would crash it.
+    signal.signal(
+        signal.SIGINT,
+        lambda *_: os._exit(130 if sys.stderr.write("\nStopped before training began.\n") else 130),
+    )
 
+import argparse
+import contextlib
+import copy
+import dataclasses
+import gzip
+import hashlib
+import http.client
+import io
+import json
+import math
+import platform
+import struct
+import time
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+try:
     import numpy as np
     import torch
     import torch.nn.functional as F

@@ -141,7 +141,7 @@ def tables(
         " where the command runs |",
         f"| before the first image | {count * planning / 60:.1f} minutes to shuffle the labels, or rather"
         f" more (timed on {PLANNED:,}, which lie nearer to the processor) |",
-        f"| seeds | {count / 2**32:.1%} of the 2^32 |",
+        f"| seeds | {100 * count / 2**32:.1f} % of the 2^32 |",
     ]
     return "\n".join(lines) + "\n"
 

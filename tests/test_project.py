@@ -36,11 +36,11 @@ def test_only_learning_and_measuring_ask_for_pytorch() -> None:
     assert len({r for extra in asking for r in requirements(extra) if r.startswith("torch>")}) == 1
 
 
-def test_readme_has_the_tensor_table() -> None:
+def test_the_docs_have_the_tensor_table() -> None:
     lines = digit_generator.__doc__.splitlines()
     table = "\n".join(line for line in lines if line.startswith("|"))
     assert table.count("\n") == 9
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert table in (ROOT / "docs" / "names.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

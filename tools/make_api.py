@@ -7,6 +7,7 @@ command line and what starts it are left out: `python -m digit_generator --help`
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,7 @@ HEAD = """\
 # Reference
 
 Every public name of the package, from its docstrings, by `make docs`. The names in the docstrings, such
-as `z` and `pixels`, are those of the [tensor table](../README.md#python-and-command-line).
+as `z` and `pixels`, are those of the [tensor table](names.md).
 
 `from digit_generator import NAME` works for {names}; the others are imported from their module.
 """
@@ -42,7 +43,14 @@ def modules() -> list[ModuleType]:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
-    return [import_module(name) for name in reversed(layers) if name not in LEFT_OUT]
+    kept = [import_module(name) for name in reversed(layers) if name not in LEFT_OUT]
+    return [module for one in kept for module in (one, *rooms_of(one))]
+
+
+def rooms_of(package: ModuleType) -> list[ModuleType]:
+    """The modules of a package, by name; none of what is a module itself."""
+    names = sorted(room.name for room in pkgutil.iter_modules(getattr(package, "__path__", [])))
+    return [import_module(f"{package.__name__}.{name}") for name in names]
 
 
 def section_of_module(module: ModuleType) -> str:

@@ -1,4 +1,5 @@
-"""Make README's pictures from the `generator.pth` that ships: python -m tools.make_pictures --data-dir mnist
+"""Make the pictures of README and docs/ from the `generator.pth` that ships:
+python -m tools.make_pictures --data-dir mnist
 
 Generated digits are those of seeds 0, 1, 2, ... in order, finished and drawn from the z that the choice
 accepts, as everything draws them. Real digits are the first of each kind in MNIST's training set, and stand
@@ -41,7 +42,7 @@ DIGITS = range(10)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make README's pictures.")
+    parser = argparse.ArgumentParser(description="Make the pictures of README and docs/.")
     parser.add_argument("--data-dir", type=Path, default=Path("mnist"), help="MNIST's files")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="where the pictures go")
     options = parser.parse_args()

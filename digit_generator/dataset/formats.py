@@ -179,6 +179,7 @@ WRITERS: dict[str, Callable[[Path, Part, Recipe, ExitStack], BlockWriter]] = {
 
 
 def check_library(format: SetFormat) -> None:
+    """Raises DatasetError if the format needs a library that is not installed."""
     if format == "parquet":
         try:
             import pyarrow.parquet  # noqa: F401

@@ -302,7 +302,7 @@ def _shapes(card: Card) -> str:
 
 def _pictures(card: Card) -> str:
     shown = [
-        ("digits.png", "Unchosen: the first sixteen of every digit, real ones beside"),
+        ("digits.png", "Uncurated: the first sixteen of every digit, real ones beside"),
         (
             "least-liked.png",
             "What the judges like least: judge and seed, the digit asked for, what was read",

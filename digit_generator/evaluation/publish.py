@@ -1,9 +1,8 @@
 """The card of the shipped weights, as the repository publishes it.
 
-docs/quality.json is what was measured, docs/quality/by-eye.json what a person saw (by_eye.py).
-docs/quality.md, the table in README.md and what generator.json and classic.json say of the quality of their
-weights are made from them:
-`python -m digit_generator.evaluation.publish`. Cards of other generators lie in docs/quality/others.
+docs/quality.json is what was measured, docs/quality/by-eye.json what a person saw (by_eye.py). From them
+`python -m digit_generator.evaluation.publish` makes docs/quality.md, the table in README.md, and the quality
+in the .json files beside the weights. Cards of other generators are in docs/quality/others.
 """
 
 from __future__ import annotations

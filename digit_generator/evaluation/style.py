@@ -161,12 +161,12 @@ def markdown_from_report(report: dict[str, Any]) -> str:
         read=_summary(
             [r["read"] / r["read_without"] if r["read_without"] else 0.0 for r in rows], MIN_READ, 1
         ),
-        plain=f"{plain:.1%}",
-        steered=", ".join(f"{share:.1%} with {name}" for name, share in shares.items()),
+        plain=_percent(plain),
+        steered=", ".join(f"{_percent(share)} with {name}" for name, share in shares.items()),
         rows="\n".join(_row(row) for row in rows),
         strips=strips["strips"],
-        generated=f"{strips['generated']:.1%}",
-        real=f"{strips['real']:.1%}",
+        generated=_percent(strips["generated"]),
+        real=_percent(strips["real"]),
         difference=f"{strips['generated'] - strips['real']:+.1%}",
         apart=f"{apart:+.1f}",
     )
@@ -224,8 +224,8 @@ def _row(row: dict[str, Any]) -> str:
         f"{row['correlation']:.3f}",
         f"{row['error']:.2f}",
         drift,
-        f"{row['read']:.1%}",
-        f"{row['read_without']:.1%}",
+        _percent(row["read"]),
+        _percent(row["read_without"]),
         f"{row['length_of_z']:.1f}",
     )
     return f"| {' | '.join(cells)} |"
@@ -233,6 +233,10 @@ def _row(row: dict[str, Any]) -> str:
 
 def _root_mean_square(values: Floats) -> float:
     return float(np.sqrt(np.mean(values**2)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 if __name__ == "__main__":
