@@ -22,11 +22,14 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # During the imports, Ctrl-C ends the program at once: an exception inside PyTorch's import would crash it.
-    signal.signal(
-        signal.SIGINT,
-        lambda *_: os._exit(130 if sys.stderr.write("\nStopped before training began.\n") else 130),
-    )
+
+    def stop_importing(*_: object) -> None:
+        print("\nStopped before training began.", file=sys.stderr, flush=True)
+        os._exit(130)
+
+    # Stop at once on Ctrl-C during the imports: an exception inside PyTorch's import would crash the program.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop_importing)
 
 import argparse
 import contextlib
@@ -60,9 +63,6 @@ except ImportError as error:
     needed = error.name or error
     print(f"Training needs {needed}: pip install torch numpy tqdm pillow matplotlib", file=sys.stderr)
     sys.exit(2)
-except KeyboardInterrupt:
-    print("\nStopped before training began.", file=sys.stderr)
-    sys.exit(130)
 
 
 class TrainingError(Exception):
@@ -633,7 +633,7 @@ def download(name: str, path: Path) -> None:
             continue
         if matches_digest(decompressed(received.getvalue()), name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, received.getvalue())
+            write_whole(path, received.getvalue())
             return
         failures.append(f"{url}: not the file that MNIST published")
     raise TrainingError(
@@ -660,7 +660,7 @@ def array_from_idx(content: bytes) -> np.ndarray:
 # ---------------------------------------------------------------------------------------- output files
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is either complete or not there."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -701,8 +701,8 @@ def write_generator(path: Path, generator: Generator, provenance: dict[str, Any]
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "weights_bytes": len(weights),
     }
-    write_atomically(path, weights)
-    write_atomically(path.with_suffix(".json"), json.dumps(provenance, indent=2).encode() + b"\n")
+    write_whole(path, weights)
+    write_whole(path.with_suffix(".json"), json.dumps(provenance, indent=2).encode() + b"\n")
 
 
 def write_sheet(path: Path, generator: Generator, pixels: Tensor, labels: Tensor) -> None:
@@ -727,7 +727,7 @@ def write_sheet(path: Path, generator: Generator, pixels: Tensor, labels: Tensor
     draw.text((11 * cell * scale, 6), "real", fill=0, font_size=16)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
-    write_atomically(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue())
 
 
 def write_loss_plot(path: Path, history: list[dict[str, float]]) -> None:
@@ -745,7 +745,7 @@ def write_loss_plot(path: Path, history: list[dict[str, float]]) -> None:
     axes.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    write_atomically(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue())
 
 
 # ---------------------------------------------------------------------------------------- command line
@@ -753,10 +753,9 @@ def write_loss_plot(path: Path, history: list[dict[str, float]]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Exits with code 2 after an error and 130 after Ctrl-C."""
-    options = parse_arguments(arguments)
     try:
         with errors_in_one_sentence(saved_epochs=lambda: 0):
-            run(options)
+            run(parse_arguments(arguments))
     except TrainingError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -806,9 +805,9 @@ def run(options: argparse.Namespace) -> None:
         if epoch in (1, 2, 5) or epoch % 10 == 0 or epoch == settings.epochs:
             write_sheet(folder / f"epoch-{epoch:03}.png", generator, pixels, labels)
         rows = "".join(json.dumps(row) + "\n" for row in history)
-        write_atomically(folder / "losses.jsonl", rows.encode())
+        write_whole(folder / "losses.jsonl", rows.encode())
         state = {"settings": config, "history": history, "training": trainer.state()}
-        write_atomically(checkpoint_path, bytes_from_state(state))
+        write_whole(checkpoint_path, bytes_from_state(state))
         saved_epochs = epoch
 
     def provenance() -> dict[str, Any]:
@@ -1133,4 +1132,6 @@ def named_setting(text: str) -> tuple[str, Any]:
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is stop_importing:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     main()

@@ -10,7 +10,7 @@ The tensor table, the one place that says what each name means:
 | `digit` | what a person asks for | int | | 0...9 |
 | `labels` | a batch of digits | int64 | [B] | 0...9 |
 | `seeds` | one per image | int | B of them | 0...2^32-1; image i depends on (weights, digit, seed i, style) |
-| `z` | latent noise | float64 | [B, 100] | N(0, I): the first of `RandomState(seed)` that is not refused |
+| `z` | latent noise | float64 | [B, 100] | N(0, I): the first of `RandomState(seed)` that is not rejected |
 | `images` | what networks see and draw | float | [B, 1, 28, 28] | [-1, 1]: -1 background, +1 ink |
 | `pixels` | what people and files see | uint8 | [B, 28, 28] | 0 background ... 255 ink; finished, or raw |
 | `real_`, `fake_` | prefixes saying the source | | | |

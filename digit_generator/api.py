@@ -8,11 +8,15 @@ or `raw=1`, and `choice` or `every_z=1` in it.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from html import escape
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlencode
 
 import anyio
 import numpy as np
@@ -21,41 +25,60 @@ from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digit_generator import __version__
 from digit_generator.choose import choice_path
+from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator
-from digit_generator.number import write_number
+from digit_generator.number import SIGNS, write_number
 from digit_generator.recipe import Recipe
 from digit_generator.render import png_from_line, png_from_pixels, sheet_from_pixels, svg_from_pixels
 from digit_generator.weights import WeightsError, find_weights
 
 MAX_COUNT = 100
 MAX_SCALE = 10
+MAX_CHARACTERS = 24  # of a number
 COLUMNS = 10  # of a sheet, at most
 TIMEOUT = 5  # seconds from a request's arrival to its answer, waiting included
 THREADS = 2  # that draw at a time; the others wait
 CORS_VARIABLE = "DIGITS_CORS"
-"""Environment variable: the origins whose pages may read the answers, separated by commas; * for all."""
+"""Environment variable: the origins whose pages may read the answers, apart by commas or spaces; * for all."""
+METHODS = "GET, HEAD"  # that every address takes
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
+_TOLD = 80  # characters, at most, of what came, in an error sentence
 _limiter = anyio.CapacityLimiter(THREADS)
 _turns = threading.BoundedSemaphore(THREADS)  # a thread keeps its turn when its visitor was told to try again
 
+_TEXT = rf"^[0-9{re.escape(SIGNS)}]{{1,{MAX_CHARACTERS}}}$"
+_DIGEST = "^[0-9a-f]{8,64}$"
+_IN_WORDS = {  # for people, who need not read patterns
+    _TEXT: f"1 to {MAX_CHARACTERS} digits and signs {' '.join(SIGNS)}",
+    _DIGEST: "8 to 64 hexadecimal digits, 0-9 a-f",
+}
+
 Text = Annotated[
     str,
-    InPath(pattern=r"^[0-9.,:+\-]{1,24}$", description="Digits and the signs . , - : +", examples=["2026"]),
+    InPath(
+        pattern=_TEXT,
+        description="What to write, such as 2026 or 24/12/2026; a slash may also be written as %2F.",
+        examples=["2026"],
+    ),
 ]
 Digit = Annotated[int, InPath(ge=0, le=9, description="The digit to draw.", examples=[7])]
+
+
+_SCALE = "Pixels of the picture for one of the digit's."
 
 
 class Problem(BaseModel):
     """What was wrong, in one sentence."""
 
-    detail: str = Field(examples=["seed is '-1': Input should be greater than or equal to 0."])
+    detail: str = Field(examples=["count is '0': expected a whole number from 1 to 100."])
 
 
 class One(BaseModel):
@@ -70,16 +93,14 @@ class One(BaseModel):
     every_z: int = Field(0, ge=0, le=1, description="1: refuse no z.")
     weights: str | None = Field(
         None,
-        pattern="^[0-9a-f]{8,64}$",
+        pattern=_DIGEST,
         description="How the SHA-256 of the weights must begin. The answer may be kept for ever if the"
         " address also says what finishes (finish, or raw=1) and what chooses (choice, or every_z=1).",
     )
     finish: int | None = Field(
         None, ge=0, le=1000, description="The version of the finish that there must be; 0 with raw=1."
     )
-    choice: str | None = Field(
-        None, pattern="^[0-9a-f]{8,64}$", description="How the SHA-256 of the choice must begin."
-    )
+    choice: str | None = Field(None, pattern=_DIGEST, description="How the SHA-256 of the choice must begin.")
 
     @property
     def is_kept(self) -> bool:
@@ -99,25 +120,27 @@ class Many(One):
 class Sheet(Many):
     """Which pictures, and how large."""
 
-    scale: int = Field(1, ge=1, le=MAX_SCALE, description="Pixels of the picture for one of the digit's.")
+    scale: int = Field(1, ge=1, le=MAX_SCALE, description=_SCALE, examples=[2])
 
 
 class Outline(One):
     """Which picture, and in what form."""
 
-    form: Literal["outline", "pixels"] = Field("outline", description="Smooth lines, or the exact pixels.")
+    form: Literal["outline", "pixels"] = Field(
+        "outline", description="Smooth lines, or the exact pixels.", examples=["outline"]
+    )
 
 
 class Number(One):
     """In which hand, and how large."""
 
-    scale: int = Field(1, ge=1, le=MAX_SCALE, description="Pixels of the picture for one of the digit's.")
+    scale: int = Field(1, ge=1, le=MAX_SCALE, description=_SCALE, examples=[2])
 
 
 class Wanted(Sheet):
     """What the recipe is for."""
 
-    digit: int = Field(ge=0, le=9, examples=[7])
+    digit: int = Field(ge=0, le=9, description="The digit to draw.", examples=[7])
 
 
 class Digits(BaseModel):
@@ -149,22 +172,76 @@ class Health(BaseModel):
     choice_sha256: str
 
 
+class OriginError(DigitGeneratorError):
+    """What cannot be the origin of a page; the message is one sentence for a person."""
+
+
 app = FastAPI(
     title="Handwritten digits",
     version=__version__,
     description="Digits that nobody wrote: the network's shape, MNIST's own scan rule. The same digit, seed,"
-    " weights, choice and finish give the same picture.",
-    responses={422: {"model": Problem}, 503: {"model": Problem}},
+    " weights, choice and finish give the same picture. HEAD answers as GET does, without a body.",
+    responses={
+        422: {"model": Problem, "description": "A parameter is not as expected"},
+        503: {"model": Problem, "description": f"No trained model, or no answer within {TIMEOUT} seconds"},
+    },
+    docs_url=None,  # FastAPI's pages need scripts of another host
+    redoc_url=None,
 )
 
 
 def allow_origins(application: FastAPI, origins: str) -> None:
-    """Let pages of these origins, separated by commas, read the answers; none if there are none."""
-    listed = [origin.strip() for origin in origins.split(",") if origin.strip()]
+    """Let pages of these origins, apart by commas or spaces, read the answers; none if there are none.
+
+    An origin may end in a slash, have capital letters, and name the port that its scheme has anyway; it is
+    compared as browsers send it. Raises OriginError if one of them is not an origin.
+    """
+    listed = [_origin(given) for given in re.split(r"[,\s]+", origins) if given]
     if listed:
-        application.add_middleware(CORSMiddleware, allow_origins=listed, allow_methods=["GET"])
+        application.add_middleware(CORSMiddleware, allow_origins=listed, allow_methods=METHODS.split(", "))
 
 
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?")
+_PORTS = {"http": 80, "https": 443}
+
+
+def _origin(given: str) -> str:
+    """An origin as browsers send it."""
+    if given == "*":
+        return given
+    try:
+        found = _ORIGIN.fullmatch(given.lower())
+        if not found or int(found[3] or 0) > 65535:
+            raise ValueError
+        scheme, host, port = found.groups()
+        if host.startswith("["):
+            host = f"[{IPv6Address(host[1:-1])}]"
+    except ValueError:
+        raise OriginError(
+            f"{CORS_VARIABLE} has {given[:_TOLD]!r}, which is not an origin: expected a scheme and a host such as"
+            " https://your.page or http://localhost:3000, without a path"
+        ) from None
+    other_port = f":{int(port)}" if port and int(port) != _PORTS.get(scheme) else ""
+    return f"{scheme}://{host}{other_port}"
+
+
+class _HeadAsGet:
+    """Answers HEAD as GET is answered, without the body."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self.application({**scope, "method": "GET"}, receive, send_without_body)
+        else:
+            await self.application(scope, receive, send)
+
+
+app.add_middleware(_HeadAsGet)
 allow_origins(app, os.environ.get(CORS_VARIABLE, ""))
 
 
@@ -177,7 +254,7 @@ async def health() -> Health:
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": Problem, "description": "Other weights, finish or choice"}
 }
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "What If-None-Match names"}}
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Still what If-None-Match names"}}
 
 
 @app.get(
@@ -229,7 +306,7 @@ async def digit_as_svg(request: Request, digit: Digit, asked: Annotated[Outline,
 
 
 @app.get(
-    "/numbers/{text}.png",
+    "/numbers/{text:path}.png",
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **_UNCHANGED, **_CONFLICT},
 )
@@ -372,6 +449,125 @@ async def answered(
 async def tell_mistakes(request: Request, error: RequestValidationError) -> JSONResponse:
     """The first thing that is wrong, in one sentence."""
     first = error.errors()[0]
-    name = str(first["loc"][-1])
-    given = f" is {str(first['input'])[:80]!r}" if first["type"] != "missing" else ""
-    return JSONResponse({"detail": f"{name}{given}: {first['msg']}."}, 422)
+    place, name = str(first["loc"][0]), str(first["loc"][-1])
+    parameters = _parameters(request.scope["route"].path_format)
+    schemas = {each["name"]: each["schema"] for each in parameters if each["in"] == place}
+    if name not in schemas:
+        told = f"{name[:_TOLD]!r} is not a parameter of this address: expected {_one_of([*schemas])}"
+    elif first["type"] == "missing":
+        told = f"{name} is missing: expected {_expected(schemas[name])}"
+    else:
+        told = f"{name} is {str(first['input'])[:_TOLD]!r}: expected {_expected(schemas[name])}"
+    return JSONResponse({"detail": f"{told}."}, 422)
+
+
+@app.exception_handler(404)
+async def tell_addresses(request: Request, error: HTTPException) -> JSONResponse:
+    """That there is no such address, and where all are listed."""
+    root = request.scope.get("root_path", "")
+    told = f"{request.scope['path'][:_TOLD]!r} is not an address: expected one such as {root}/digits/7.png"
+    return JSONResponse({"detail": f"{told}; {root}/docs lists them all."}, 404)
+
+
+@app.exception_handler(405)
+async def tell_methods(request: Request, error: HTTPException) -> JSONResponse:
+    """That an address does not take the method, and which it takes."""
+    root = request.scope.get("root_path", "")
+    told = (
+        f"{request.method[:_TOLD]} is not a method of {request.scope['path'][:_TOLD]!r}: expected GET or HEAD"
+    )
+    return JSONResponse({"detail": f"{told}; {root}/docs lists all addresses."}, 405, {"Allow": METHODS})
+
+
+def _parameters(path: str) -> list[dict[str, Any]]:
+    """The parameters of an address, as the OpenAPI description has them."""
+    parameters: list[dict[str, Any]] = app.openapi()["paths"][path]["get"].get("parameters", [])
+    return parameters
+
+
+def _expected(schema: dict[str, Any]) -> str:
+    """What values a parameter takes, in words."""
+    schema = schema.get("anyOf", [schema])[0]
+    if "pattern" in schema:
+        return _IN_WORDS[schema["pattern"]]
+    if "enum" in schema:
+        return _one_of(schema["enum"])
+    low, high = schema["minimum"], schema["maximum"]
+    return f"{low} or {high}" if high == low + 1 else f"a whole number from {low} to {high}"
+
+
+def _one_of(names: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+# The documentation page
+
+_STYLE = """\
+:root { color-scheme: light dark }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h2 { font-size: 1.1rem; margin: 2.5rem 0 0 }
+p { margin: .5rem 0 }
+code { overflow-wrap: anywhere }
+div { overflow-x: auto }
+table { border-collapse: collapse }
+th, td { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid #8886 }
+"""
+
+
+@app.get("/docs", include_in_schema=False)
+async def documentation(request: Request) -> HTMLResponse:
+    """Every address with its parameters, their ranges and an example: a page without scripts."""
+    described, root = app.openapi(), request.scope.get("root_path", "")
+    title, about = escape(described["info"]["title"]), escape(described["info"]["description"])
+    sections = [_section(path, methods["get"], root) for path, methods in described["paths"].items()]
+    page = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}: addresses</title>
+<style>
+{_STYLE}</style>
+<h1>{title}</h1>
+<p>{about}</p>
+<p>For programs: <a href="openapi.json">{escape(root)}/openapi.json</a>, version {escape(__version__)}</p>
+{"".join(sections)}</html>
+"""
+    # A browser fetches nothing from another host, whatever the page says.
+    allowed = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
+    return HTMLResponse(page, headers={"Content-Security-Policy": allowed})
+
+
+def _section(path: str, operation: dict[str, Any], root: str) -> str:
+    """An address of the documentation page, as HTML."""
+    parameters: list[dict[str, Any]] = operation.get("parameters", [])
+    examples = {each["name"]: each["schema"].get("examples", [None])[0] for each in parameters}
+    asked = {
+        each["name"]: examples[each["name"]]
+        for each in parameters
+        if each["in"] == "query" and examples[each["name"]] is not None
+    }
+    example = re.sub(r"\{(\w+)\}", lambda name: quote(str(examples[name[1]])), path)
+    example += f"?{urlencode(asked)}" if asked else ""
+    rows = "".join(_row(parameter) for parameter in parameters)
+    head = "<tr><th>Parameter<th>In<th>Value<th>Default<th>Meaning"
+    answers = [
+        f"{code} ({escape(', '.join(answer.get('content', {'no body': {}})))}): {escape(answer['description'])}"
+        for code, answer in sorted(operation["responses"].items())
+    ]
+    return f"""\
+<h2><code>{escape(root + path)}</code></h2>
+<p>{escape(operation["description"])}</p>
+<p>Example: <a href="{escape(example.lstrip("/"))}"><code>{escape(root + example)}</code></a></p>
+{f"<div><table>{head}{rows}</table></div>" if rows else ""}
+<p>Answers: {"; ".join(answers)}</p>
+"""
+
+
+def _row(parameter: dict[str, Any]) -> str:
+    """A parameter of the documentation page, as a row of HTML."""
+    schema = parameter["schema"]
+    default = "required" if parameter["required"] else schema.get("default", "none")
+    cells = [_expected(schema), default, parameter["description"]]
+    where = "path" if parameter["in"] == "path" else "query"
+    told = "".join(f"<td>{escape(str(cell))}" for cell in [where, *cells])
+    return f"<tr><td><code>{escape(parameter['name'])}</code>{told}"

@@ -1,4 +1,4 @@
-"""Choose: which z of a seed's stream is drawn. The first that can write is taken, the others are refused.
+"""Choose: which z of a seed's stream is drawn. The first that can write is taken, the others are rejected.
 
 A generator is continuous, so between two styles of a digit there are z that are neither (Tanielian et al.
 2020, arXiv:2006.04596). Rejection is the known cure (Azadi et al. 2019, arXiv:1810.06758; Verine et al. 2024,
@@ -23,7 +23,7 @@ from digit_generator.errors import DigitGeneratorError
 
 SUFFIX = ".choice.safetensors"
 MAX_TRIES = 64
-"""z of one stream that are looked at; if all are refused, the first is drawn."""
+"""z of one stream that are looked at; if all are rejected, the first is drawn."""
 
 HIDDEN, UNITS = 1024, 64
 _SHAPES = {

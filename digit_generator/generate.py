@@ -387,6 +387,18 @@ def checked_seeds(seeds: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[i
     return [int(seed) for seed in values]
 
 
+def checked_whole(
+    name: str, value: object, least: int, most: int, error: type[ValueError] = ValueError
+) -> int:
+    """`value` as Python's int, whatever kind of whole number it is.
+
+    Raises `error` unless it is one from `least` to `most`.
+    """
+    if not _is_whole(value) or not least <= value <= most:
+        raise error(f"{name} is {value!r}: expected a whole number from {least} to {most}")
+    return int(value)
+
+
 def labels_from_digits(
     digit: int | Sequence[int] | npt.NDArray[np.integer[Any]], count: int
 ) -> npt.NDArray[np.int64]:

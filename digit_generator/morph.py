@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from digit_generator.generate import (
     DigitGenerator,
+    checked_whole,
     labels_from_digits,
     pixels_from_images,
 )
@@ -84,13 +85,14 @@ def _spherical(
 
 
 def _check(stops: Sequence[Stop], frames_between: int) -> None:
+    checked_whole("frames_between", frames_between, 0, MAX_FRAMES)
     if len(stops) < 2:
         raise ValueError(f"{len(stops)} stops came: expected at least two, each a digit and a seed")
     count = (len(stops) - 1) * (frames_between + 1) + 1
-    if frames_between < 0 or count > MAX_FRAMES:
+    if count > MAX_FRAMES:
         raise ValueError(
             f"{len(stops)} stops with {frames_between} frames between make {count} frames:"
-            f" expected 0 frames between or more, and at most {MAX_FRAMES} in all"
+            f" expected at most {MAX_FRAMES} in all"
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digit_generator.errors import DigitGeneratorError
-from digit_generator.generate import MAX_SEED, DigitGenerator, checked_seeds
+from digit_generator.generate import MAX_SEED, DigitGenerator, checked_seeds, checked_whole
 from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.shapes import estimated_shapes
 from digit_generator.style import Style, StyleControls, evened_latents, hand_latents
@@ -61,9 +61,19 @@ class Line:
     boxes: list[tuple[str, int, int, int, int]]
 
     def label(self, file: str, seed: int, scale: int = 1) -> str:
-        """What it reads and where, as a line of JSON about its picture `file`, each pixel `scale` pixels."""
-        boxes = [[character, *(scale * edge for edge in box)] for character, *box in self.boxes]
-        return json.dumps({"file": file, "text": self.text, "seed": seed, "boxes": boxes})
+        """What it reads and where, as a line of metadata.jsonl about its picture `file`, enlarged by `scale`.
+
+        characters and boxes are parallel: a box is [left, top, right, bottom] in pixels of the file.
+        """
+        return json.dumps(
+            {
+                "file_name": file,
+                "text": self.text,
+                "seed": int(seed),
+                "characters": [character for character, *_ in self.boxes],
+                "boxes": [[scale * edge for edge in box] for _, *box in self.boxes],
+            }
+        )
 
 
 def write_number(
@@ -130,11 +140,10 @@ def texts_from_pattern(pattern: str, count: int, seed: int = 0) -> list[str]:
 
     NumberError for a pattern without # or with what cannot be written, or a count outside 1...100,000.
     """
-    if BLANK not in pattern:
+    if not isinstance(pattern, str) or BLANK not in pattern:
         raise NumberError(f"the pattern {pattern!r} has no {BLANK}, which stands for any digit")
     checked_text(pattern.replace(BLANK, "0"))
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_TEXTS:
-        raise NumberError(f"count is {count!r}: expected a whole number from 1 to {MAX_TEXTS}")
+    count = checked_whole("count", count, 1, MAX_TEXTS, NumberError)
     (seed,) = checked_seeds([seed])
     digits = np.random.RandomState(seed).randint(0, 10, (count, pattern.count(BLANK)))
     parts = pattern.split(BLANK)
@@ -146,7 +155,10 @@ def texts_from_pattern(pattern: str, count: int, seed: int = 0) -> list[str]:
 
 def checked_text(text: str) -> str:
     """The text. NumberError unless it can be written."""
-    if not isinstance(text, str) or not text.strip(" "):
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise NumberError(f"the text is {text!r}, of type {kind}: expected a str, such as '2026'")
+    if not text.strip(" "):
         raise NumberError(
             f"the text {text!r} is empty: expected digits, the signs {' '.join(SIGNS)} and spaces"
         )

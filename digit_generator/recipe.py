@@ -13,23 +13,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.shapes import STROKE_MEASURES
 
 if TYPE_CHECKING:
     from digit_generator.style import StyleControls
 
-STYLE_NAMES = STROKE_MEASURES
+STROKE_MEASURES = ("thickness", "slant", "width")  # what a style sets, in this order everywhere
 MAX_COUNT = 10_000  # digits drawn by one command, or on one sheet
 MAX_CHARACTERS = 200  # of a number
 MAX_FRAMES = 2000  # of a morph
 MAX_SCALE = 64  # 28 pixels become 1,792
 
 _IN_A_NAME = str.maketrans("/: ", "_=~")  # what no name of a file should have
-_STOPS_IN_A_NAME = 12
+_STOPS_IN_A_NAME, _CHARACTERS_IN_A_NAME = 12, 120
 
 
 class RecipeError(DigitGeneratorError):
@@ -69,6 +70,11 @@ class Recipe:
     choice_sha256: str = ""
 
     def __post_init__(self) -> None:
+        for name in ("digit", "seed", "count", "frames_between", "scale", "finish"):
+            value = getattr(self, name)
+            if isinstance(value, np.integer):  # no JSON
+                object.__setattr__(self, name, int(value))
+        object.__setattr__(self, "stops", tuple((int(digit), int(seed)) for digit, seed in self.stops))
         stops = self.stops
         checks = (
             re.fullmatch("([0-9a-f]{64})?", self.weights_sha256),
@@ -200,8 +206,14 @@ def stem_of_digit(digit: int, *, placeholder: bool = False) -> str:
 
 
 def stem_of_text(text: str) -> str:
-    """How the name of a number's picture begins. Two texts never share a name."""
-    return text.translate(_IN_A_NAME)
+    """How the name of a number's picture begins. Two texts never share a name.
+
+    Names that would be hidden, as of ".5", or too long for a file system begin with "number_".
+    """
+    if len(text) > _CHARACTERS_IN_A_NAME:
+        return f"number_{len(text)}_characters_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    stem = text.translate(_IN_A_NAME)
+    return f"number_{stem}" if stem.startswith(".") else stem
 
 
 def stem_of_morph(stops: Sequence[tuple[int, int]]) -> str:

@@ -20,9 +20,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-STROKE_MEASURES = ("thickness", "slant", "width")
-"""The order of the columns, everywhere."""
-
 TRIMMED = 0.01
 """The share of the ink left out on either side when the width is taken (Morpho-MNIST: 2 % in all)."""
 

@@ -30,7 +30,8 @@ from digit_generator.generate import (
     labels_from_digits,
     pixels_from_images,
 )
-from digit_generator.shapes import STROKE_MEASURES, estimated_shapes, estimated_tails, measured_shapes
+from digit_generator.recipe import STROKE_MEASURES
+from digit_generator.shapes import estimated_shapes, estimated_tails, measured_shapes
 
 SUFFIX = ".style.json"
 UNITS = {"thickness": "pixels", "slant": "radians", "width": "pixels"}

@@ -57,7 +57,9 @@ _LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a pickled number, behind 
 _WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every key
 _TRAIN = "train new weights with python mnist_gan_training.py"
 _COPY = f"copy the file again, or {_TRAIN}"
-_SAVE = "save generator.state_dict(), and nothing else, with torch.save"
+_WITH_SAVE = "with torch.save"
+_SAVE = f"save generator.state_dict(), and nothing else, {_WITH_SAVE}"
+_COUNTER = "num_batches_tracked"
 
 _Array = npt.NDArray[Any]
 
@@ -109,7 +111,8 @@ def arrays_from_file(path: str | Path) -> dict[str, _Array]:
     """The tensors of a weights file by name, shaped as in TENSOR_SHAPES, of the file's own float type.
 
     The format, .pth or .safetensors, is told by the content. `num_batches_tracked` (int64), which drawing
-    does not need, may be absent. Keys that all begin with `module.` or `_orig_mod.` lose that beginning.
+    does not need, may be absent or of another type. Prefixes that all keys share, `module.` and `_orig_mod.`,
+    are removed.
     Raises WeightsError for everything else.
     """
     return arrays_from_bytes(bytes_from_file(path), name=Path(path).name)
@@ -126,6 +129,8 @@ def arrays_from_bytes(data: bytes, *, name: str = FILE_NAME) -> dict[str, _Array
             raise WeightsError(
                 "is in PyTorch's legacy format: load it in PyTorch 1.6 or later and save it again"
             )
+        elif data.startswith(b"version https://git-lfs"):
+            raise WeightsError("is a Git LFS pointer, not the weights: fetch them with git lfs pull")
         else:
             begins = f"begins with {data[:12]!r}" if data else "is empty"
             raise WeightsError(f"{begins}: expected a PyTorch state_dict or safetensors; {_COPY}")
@@ -149,7 +154,7 @@ class _Typed(Protocol):
 
 def check_shapes(tensors: Mapping[str, _Typed]) -> None:
     """Raise WeightsError unless names, shapes and dtypes are the generator's."""
-    missing = [n for n in TENSOR_SHAPES if n not in tensors and not n.endswith("num_batches_tracked")]
+    missing = [n for n in TENSOR_SHAPES if n not in tensors and not n.endswith(_COUNTER)]
     unexpected = [n for n in tensors if n not in TENSOR_SHAPES]
     if missing or unexpected:
         lacks = f" lacks {_listed(missing)}" if missing else ""
@@ -163,15 +168,14 @@ def check_shapes(tensors: Mapping[str, _Typed]) -> None:
                 f"is of another network, with {name} of shape {_cut(str(tensor.shape))}:"
                 f" expected {TENSOR_SHAPES[name]}; {_TRAIN}"
             )
-        dtypes = ("int64",) if name.endswith("num_batches_tracked") else ("float32", "float16", "float64")
-        if tensor.dtype.name not in dtypes:
-            raise WeightsError(f"holds {name} as {tensor.dtype.name}: save it as {' or '.join(dtypes[:2])}")
+        if not name.endswith(_COUNTER) and tensor.dtype.name not in ("float32", "float16", "float64"):
+            raise WeightsError(f"holds {name} as {tensor.dtype.name}: save it as float32 or float16")
 
 
 def check_values(arrays: Mapping[str, _Array]) -> None:
     """Raise WeightsError unless every number is finite and no variance is negative."""
     for name, array in arrays.items():
-        if name.endswith("num_batches_tracked"):
+        if name.endswith(_COUNTER):
             continue
         # float(), since 1e10 in half precision would itself be infinite; `not <=`, since that finds NaN too.
         if not float(np.abs(array).max()) <= MAX_VALUE:
@@ -180,11 +184,17 @@ def check_values(arrays: Mapping[str, _Array]) -> None:
             raise WeightsError(f"holds a negative variance in {name}: {_TRAIN}")
 
 
-def _without_wrapper(tensors: dict[str, Any]) -> dict[str, Any]:
-    for wrapper in _WRAPPERS:
-        if all(name.startswith(wrapper) for name in tensors):
-            tensors = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
-    return tensors
+def _unwrapped(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Without the prefixes that all keys share, in any order, and without counters of an unusual type."""
+    if "n_averaged" in tensors:
+        raise WeightsError(f"is the state of an AveragedModel: save average.module.state_dict() {_WITH_SAVE}")
+    while wrapper := next((w for w in _WRAPPERS if tensors and all(n.startswith(w) for n in tensors)), None):
+        tensors = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
+    return {
+        name: tensor
+        for name, tensor in tensors.items()
+        if not name.endswith(_COUNTER) or (tensor.dtype.name, tensor.shape) == ("int64", ())
+    }
 
 
 def _listed(names: list[str]) -> str:
@@ -207,7 +217,7 @@ def _arrays_from_safetensors(data: bytes) -> dict[str, _Array]:
     if int.from_bytes(data[:8], "little") > min(MAX_HEADER_BYTES, len(data) - 8):
         raise WeightsError(f"is no whole safetensors file: {_COPY}")
     try:
-        arrays = _without_wrapper(safetensors.numpy.load(data))
+        arrays = _unwrapped(safetensors.numpy.load(data))
     except safetensors.SafetensorError as error:
         raise WeightsError(f"is no readable safetensors file ({_cut(repr(str(error)))}): {_COPY}") from None
     except KeyError as error:  # the name of a type that NumPy lacks, such as bfloat16
@@ -258,7 +268,7 @@ def _arrays_from_pth(data: bytes) -> dict[str, _Array]:
         raise WeightsError(
             f"holds more than a state_dict, with {_listed([str(key) for key in described])}: {_SAVE}"
         )
-    tensors = _without_wrapper({str(name): tensor for name, tensor in described.items()})
+    tensors = _unwrapped({str(name): tensor for name, tensor in described.items()})
     check_shapes(tensors)
     return {name: _array_from_tensor(tensor, members) for name, tensor in tensors.items()}
 
@@ -271,6 +281,7 @@ def _members_from_zip(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
+            _refuse_packed_file([entry.filename for entry in entries])
             folder = entries[0].filename.partition("/")[0] if entries else ""
             if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
                 raise WeightsError(f"is a compressed or encrypted zip archive: {_SAVE}")
@@ -299,6 +310,15 @@ def _members_from_zip(data: bytes) -> dict[str, bytes]:
     return members
 
 
+def _refuse_packed_file(names: list[str]) -> None:
+    """Raise WeightsError for a zip around a weights file, and for NumPy's .npz."""
+    for name in names:
+        if name.lower().endswith((".pth", ".pt", ".safetensors")):
+            raise WeightsError(f"is a zip archive around {_cut(repr(name))}: unpack it, and use that file")
+    if names and all(name.lower().endswith(".npy") for name in names):
+        raise WeightsError(f"is a NumPy archive (.npz), not weights: {_SAVE}")
+
+
 def _array_from_tensor(tensor: _Tensor, members: Mapping[str, bytes]) -> _Array:
     storage, itemsize = tensor.storage, tensor.dtype.itemsize
     data = members.get(f"data/{storage.key}", b"")
@@ -322,6 +342,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "torch.FloatStorage": np.dtype("<f4"),
     "torch.DoubleStorage": np.dtype("<f8"),
     "torch.LongStorage": np.dtype("<i8"),
+    "torch.IntStorage": np.dtype("<i4"),
+    "torch.ShortStorage": np.dtype("<i2"),
 }
 _CALLS = ("collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter")
 _MARK = object()

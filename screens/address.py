@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from digit_generator.shapes import STROKE_MEASURES
+from digit_generator.recipe import STROKE_MEASURES
 from screens.widgets import escape_markdown
 
 

@@ -238,7 +238,7 @@ def zip_of_lines(
         labels.append(line.label(name, seed + index) + "\n")
         bar.progress((index + 1) / len(texts), f"Writing {index + 1} of {len(texts)}")
     bar.empty()
-    files["labels.jsonl"] = "".join(labels).encode()
+    files["metadata.jsonl"] = "".join(labels).encode()
     return zip_from_files(files), f"numbers_seed_{seed}{suffix}.zip"
 
 

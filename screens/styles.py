@@ -14,7 +14,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from digit_generator.generate import DigitGenerator
-from digit_generator.shapes import STROKE_MEASURES
+from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.style import Style, StyleControls, StyleError, style_path, styled_digits
 from screens.address import style_names
 from screens.model import Generator, versions

@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
 from pathlib import Path
 
 import anyio
@@ -25,7 +30,8 @@ from PIL import Image
 
 from digit_generator import DigitGenerator, __version__, api, cli
 from digit_generator.choose import choice_path
-from digit_generator.number import write_number
+from digit_generator.errors import DigitGeneratorError
+from digit_generator.number import SIGNS, write_number
 from digit_generator.recipe import Recipe
 from digit_generator.render import (
     png_from_line,
@@ -97,6 +103,33 @@ def test_a_number_is_one_line_in_one_hand(client: TestClient, choosy: DigitGener
     assert answer.content == png_from_line(line.picture, scale=2, recipe=recipe)
 
 
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("24/12/2026", "24/12/2026"),
+        ("24%2F12%2F2026", "24/12/2026"),
+        ("24%2f12/2026", "24/12/2026"),
+        ("/7/", "/7/"),
+        ("1.png/2", None),
+        ("24/12/2026/24/12/2026/24/1", None),
+    ],
+)
+def test_a_number_may_have_slashes(
+    client: TestClient, choosy: DigitGenerator, address: str, text: str | None
+) -> None:
+    answer = client.get(f"/numbers/{address}.png?seed=3")
+    if text is None:
+        assert answer.status_code == 422
+        assert "expected 1 to 24 digits and signs" in answer.json()["detail"]
+        return
+    recipe = Recipe.of(choosy, text=text, seed=3).to_text()
+    assert answer.content == png_from_line(write_number(choosy, text, 3).picture, recipe=recipe)
+
+
+def test_a_number_may_have_every_sign_that_can_be_written(client: TestClient) -> None:
+    assert [client.get(f"/numbers/{sign}7.png").status_code for sign in SIGNS] == [200] * len(SIGNS)
+
+
 # Each way to draw, as an address asks for it and as the generator is told.
 WAYS = [
     ("", {}),
@@ -161,6 +194,118 @@ def test_health(client: TestClient, choosy: DigitGenerator) -> None:
         "finish": choosy.finish_version,
         "choice_sha256": choosy.choice_digest,
     }
+
+
+# Addresses
+
+
+EVERY_ADDRESS = [
+    "/health",
+    "/digits/7.png?seed=1&count=5&scale=2",
+    "/digits/7.json?count=2",
+    "/digits/7.svg",
+    "/numbers/24/12/2026.png",
+    "/recipe?digit=7",
+    "/docs",
+    "/openapi.json",
+]
+
+
+def test_every_address_is_tried() -> None:
+    """A new address must be added to EVERY_ADDRESS."""
+    paths = [address.partition("?")[0] for address in EVERY_ADDRESS]
+    for route in api.app.routes:
+        assert any(route.path_regex.fullmatch(path) for path in paths), route.path
+
+
+@pytest.mark.parametrize("address", [*EVERY_ADDRESS, "/digits/10.png", "/recipe", "/digits/7.gif"])
+def test_head_answers_as_get_without_a_body(client: TestClient, address: str) -> None:
+    got, head = client.get(address), client.head(address)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers == got.headers
+    assert int(head.headers["content-length"]) == len(got.content) > 0
+
+
+def test_head_is_not_repeated_to_who_has_the_answer(client: TestClient) -> None:
+    tag = client.head("/digits/7.png").headers["etag"]
+    assert client.head("/digits/7.png", headers={"If-None-Match": tag}).status_code == 304
+
+
+@pytest.mark.parametrize("address", EVERY_ADDRESS)
+def test_another_method_is_told_in_one_sentence(client: TestClient, address: str) -> None:
+    path = address.partition("?")[0]
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "LOOK"):
+        answer = client.request(method, address)
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == "GET, HEAD"
+        told = f"{method} is not a method of {path!r}: expected GET or HEAD; /docs lists all addresses."
+        assert answer.json() == {"detail": told}
+
+
+class Page(HTMLParser):
+    """What a browser would fetch or run for a page, where its links lead, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.sources: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if tag == "a" and name == "href":
+                self.links.append(value or "")
+            elif name in ("src", "href", "srcset", "action", "data", "style") or name.startswith("on"):
+                self.sources.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += f"{data} "
+
+
+def test_the_documentation_needs_no_other_host_and_no_script(client: TestClient) -> None:
+    answer = client.get("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    page = Page(answer.text)
+    assert page.sources == []
+    assert "script" not in page.tags
+    assert "//" not in answer.text
+    assert "url(" not in answer.text
+    assert "@import" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert len(answer.content) < 30_000
+
+
+def test_the_documentation_lists_every_address_with_its_parameters_and_ranges(client: TestClient) -> None:
+    page = Page(client.get("/docs").text)
+    rows = [" ".join(row.split()) for row in client.get("/docs").text.split("<tr>")]
+    rows = [" ".join(Page(row).text.split()) for row in rows]
+    paths = client.get("/openapi.json").json()["paths"]
+    assert len(paths) == 6
+    for path, methods in paths.items():
+        assert path in page.text
+        for parameter in methods["get"].get("parameters", []):
+            mine = [row for row in rows if row.startswith(parameter["name"] + " ")]
+            assert mine, parameter["name"]
+            assert any(parameter["description"] in row for row in mine)
+            schema = parameter["schema"]
+            for value in [schema[name] for name in ("minimum", "maximum") if name in schema]:
+                assert any(re.search(rf"\b{value}\b", row) for row in mine), (parameter["name"], value)
+    for words in ("a whole number from 0 to 4294967295", "outline or pixels", "1 to 24 digits and signs"):
+        assert words in page.text
+    assert "{8,64}" not in page.text
+
+
+def test_every_example_of_the_documentation_is_answered(client: TestClient) -> None:
+    """Wherever the API is mounted: the links are relative to the page."""
+    paths = client.get("/openapi.json").json()["paths"]
+    links = Page(client.get("/docs").text).links
+    assert "openapi.json" in links
+    answers = [client.get(urllib.parse.urljoin("/docs", link)) for link in links]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(links) == 1 + len(paths)
 
 
 # What caches are told
@@ -244,45 +389,64 @@ def test_another_choice_or_finish_has_other_tags_and_conflicts(
 @pytest.mark.parametrize(
     ("address", "status", "words"),
     [
-        ("/digits/10.png", 422, "digit is '10': Input should be less than or equal to 9."),
-        ("/digits/-1.json", 422, "digit is '-1': Input should be greater than or equal to 0."),
-        ("/digits/x.svg", 422, "digit is 'x': Input should be a valid integer"),
-        ("/digits/7.png?seed=-1", 422, "seed is '-1': Input should be greater than or equal to 0."),
-        ("/digits/7.png?seed=4294967296", 422, "seed is '4294967296': Input should be less than"),
+        ("/digits/10.png", 422, "digit is '10': expected a whole number from 0 to 9."),
+        ("/digits/-1.json", 422, "digit is '-1': expected a whole number from 0 to 9."),
+        ("/digits/x.svg", 422, "digit is 'x': expected a whole number from 0 to 9."),
+        ("/digits/7.png?seed=-1", 422, "seed is '-1': expected a whole number from 0 to 4294967295."),
+        ("/digits/7.png?seed=4294967296", 422, "seed is '4294967296': expected a whole number from 0 to"),
+        ("/digits/7.png?seed=", 422, "seed is '': expected a whole number from 0 to 4294967295."),
         ("/digits/7.png?seed=4294967295&count=2", 422, "ends at 4294967296: seeds go up to 4294967295."),
         ("/digits/7.json?seed=4294967295&count=2", 422, "ends at 4294967296: seeds go up to 4294967295."),
         ("/recipe?digit=7&seed=4294967295&count=2", 422, "ends at 4294967296: seeds go up to 4294967295."),
-        ("/digits/7.png?count=0", 422, "count is '0': Input should be greater than or equal to 1."),
-        ("/digits/7.png?count=101", 422, "count is '101': Input should be less than or equal to 100."),
-        ("/digits/7.png?scale=11", 422, "scale is '11': Input should be less than or equal to 10."),
-        ("/digits/7.png?colour=red", 422, "colour is 'red': Extra inputs are not permitted."),
-        ("/digits/7.svg?count=2", 422, "count is '2': Extra inputs are not permitted."),
-        ("/digits/7.svg?form=round", 422, "form is 'round': Input should be 'outline' or 'pixels'."),
-        ("/digits/7.png?weights=abc", 422, "weights is 'abc': String should match pattern"),
-        ("/digits/7.png?raw=2", 422, "raw is '2': Input should be less than or equal to 1."),
-        ("/digits/7.png?raw=yes", 422, "raw is 'yes': Input should be a valid integer"),
-        ("/digits/7.json?every_z=-1", 422, "every_z is '-1': Input should be greater than or equal to 0."),
-        ("/digits/7.png?choice=abc", 422, "choice is 'abc': String should match pattern"),
+        ("/digits/7.png?count=0", 422, "count is '0': expected a whole number from 1 to 100."),
+        ("/digits/7.png?count=101", 422, "count is '101': expected a whole number from 1 to 100."),
+        ("/digits/7.png?scale=11", 422, "scale is '11': expected a whole number from 1 to 10."),
+        ("/digits/7.png?colour=red", 422, "'colour' is not a parameter of this address: expected seed, "),
+        ("/digits/7.png?digit=8", 422, "'digit' is not a parameter of this address: expected seed, "),
+        ("/digits/7.svg?count=2", 422, "expected seed, raw, every_z, weights, finish, choice or form."),
+        ("/digits/7.svg?form=round", 422, "form is 'round': expected outline or pixels."),
+        ("/digits/7.png?weights=abc", 422, "weights is 'abc': expected 8 to 64 hexadecimal digits, 0-9 a-f."),
+        ("/digits/7.png?raw=2", 422, "raw is '2': expected 0 or 1."),
+        ("/digits/7.png?raw=yes", 422, "raw is 'yes': expected 0 or 1."),
+        ("/digits/7.png?finish=-1", 422, "finish is '-1': expected a whole number from 0 to 1000."),
+        ("/digits/7.json?every_z=-1", 422, "every_z is '-1': expected 0 or 1."),
+        ("/digits/7.png?choice=abc", 422, "choice is 'abc': expected 8 to 64 hexadecimal digits, 0-9 a-f."),
         ("/digits/7.png?choice=00000000", 409, "choice is '00000000': this server draws by '"),
         ("/digits/7.png?finish=1000", 409, "finish is 1000: this server draws by "),
         ("/numbers/20.png?finish=0", 409, "finish is 0: this server draws by "),
         ("/digits/7.png?weights=00000000", 409, "weights is '00000000': this server draws by '"),
-        ("/numbers/20x6.png", 422, "text is '20x6': String should match pattern"),
-        (f"/numbers/{'1' * 25}.png", 422, "String should match pattern"),
-        ("/numbers/2026.png?count=2", 422, "count is '2': Extra inputs are not permitted."),
-        ("/recipe", 422, "digit: Field required."),
-        ("/digits/7.gif", 404, "Not Found"),
+        ("/numbers/20x6.png", 422, "text is '20x6': expected 1 to 24 digits and signs . , - : / +."),
+        (f"/numbers/{'1' * 25}.png", 422, "expected 1 to 24 digits and signs . , - : / +."),
+        ("/numbers/2026.png?count=2", 422, "'count' is not a parameter of this address: expected seed, "),
+        ("/recipe", 422, "digit is missing: expected a whole number from 0 to 9."),
+        (
+            "/digits/7.gif",
+            404,
+            "'/digits/7.gif' is not an address: expected one such as /digits/7.png; /docs lists them all.",
+        ),
+        ("/", 404, "'/' is not an address: expected one such as /digits/7.png; /docs lists them all."),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(client: TestClient, address: str, status: int, words: str) -> None:
     answer = client.get(address)
     assert answer.status_code == status
     assert words in answer.json()["detail"]
+    assert answer.json().keys() == {"detail"}
+    assert not re.search(r"pattern|[\^$\\]|\{\d", answer.json()["detail"])
     assert "cache-control" not in answer.headers
 
 
-def test_what_is_given_is_told_cut_short(client: TestClient) -> None:
-    assert len(client.get(f"/digits/7.png?seed={'9' * 5000}").json()["detail"]) < 200
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/digits/7.png?seed={'9' * 5000}",
+        f"/digits/7.png?{'s' * 5000}=1",
+        f"/{'x' * 5000}",
+        f"/numbers/{'1' * 5000}.png",
+    ],
+)
+def test_what_is_given_is_told_cut_short(client: TestClient, address: str) -> None:
+    assert len(client.get(address).json()["detail"]) < 250
 
 
 def test_without_weights_the_server_says_what_is_missing(
@@ -347,35 +511,123 @@ def test_nor_do_more_where_visitors_were_told_to_come_again(
 # Pages of other origins
 
 
+def answer_to(origin: str, origins: str, method: str = "GET", **headers: str) -> str | None:
+    """The origin that may read the answer to a page of `origin`, where `origins` are allowed."""
+    application = FastAPI()
+    application.get("/")(lambda: "x")
+    api.allow_origins(application, origins)
+    answer = TestClient(application).request(method, "/", headers={"Origin": origin, **headers})
+    return answer.headers.get("access-control-allow-origin") if answer.status_code == 200 else None
+
+
 @pytest.mark.parametrize(
     ("origins", "allowed"),
     [("", None), ("*", "*"), ("https://a.example, https://b.example", "https://b.example")],
 )
 def test_other_origins_read_the_answers_only_if_named(origins: str, allowed: str | None) -> None:
-    application = FastAPI()
-    application.get("/")(lambda: "x")
-    api.allow_origins(application, origins)
-    answer = TestClient(application).get("/", headers={"Origin": "https://b.example"})
-    assert answer.headers.get("access-control-allow-origin") == allowed
+    assert answer_to("https://b.example", origins) == allowed
+    assert answer_to("https://c.example", origins) == (allowed if allowed == "*" else None)
+
+
+@pytest.mark.parametrize(
+    ("origins", "sent"),
+    [
+        ("https://b.example/", "https://b.example"),
+        ("HTTPS://b.example", "https://b.example"),
+        ("https://B.Example", "https://b.example"),
+        ("https://b.example:443", "https://b.example"),
+        ("http://b.example:80/", "http://b.example"),
+        ("https://b.example:8443", "https://b.example:8443"),
+        ("https://b.example:80", "https://b.example:80"),
+        ("http://localhost:03000", "http://localhost:3000"),
+        ("http://[0:0::1]:8080", "http://[::1]:8080"),
+        ("https://a.example https://b.example", "https://b.example"),
+        ("https://a.example/,HTTPS://B.example:443/ ,", "https://b.example"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+    ],
+)
+def test_an_origin_is_allowed_however_it_is_written(origins: str, sent: str) -> None:
+    assert answer_to(sent, origins) == sent
+
+
+def test_scripts_of_an_allowed_origin_may_ask_for_the_head() -> None:
+    asked = {"Access-Control-Request-Method": "HEAD"}
+    assert answer_to("https://b.example", "https://b.example", "OPTIONS", **asked) == "https://b.example"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "your.page",
+        "localhost:3000",
+        "https:/your.page",
+        "https://your.page/path",
+        "https://your.page?x=1",
+        "https://your.page#x",
+        "https://name@your.page",
+        "https://your.page:99999",
+        "https://your.page:port",
+        "https://*.your.page",
+        "https://bücher.example",
+        "https://",
+        "https://[::1",
+        "https://[::x]",
+        "'https://your.page'",
+        "null",
+    ],
+)
+def test_what_is_not_an_origin_is_refused(origin: str) -> None:
+    with pytest.raises(DigitGeneratorError) as raised:
+        api.allow_origins(FastAPI(), f"https://a.example,{origin}")
+    assert str(raised.value) == (
+        f"{api.CORS_VARIABLE} has {origin!r}, which is not an origin: expected a scheme and a host such as"
+        " https://your.page or http://localhost:3000, without a path"
+    )
+
+
+def test_the_server_does_not_start_with_what_is_not_an_origin(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(free_port())],
+        cwd=ROOT,
+        env={**os.environ, api.CORS_VARIABLE: "your.page", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        f"{api.CORS_VARIABLE} has 'your.page', which is not an origin: expected a scheme and a host such as"
+        " https://your.page or http://localhost:3000, without a path."
+    ]
 
 
 # Beside the page
 
 
-def test_page_api_and_health_check_stand_on_one_port(tmp_path: Path) -> None:
+@contextmanager
+def served(home: Path, folder: Path, *options: str) -> Iterator[tuple[str, Path]]:
+    """URL and log of `uvicorn OPTIONS asgi:app`, started from `folder`, until the block is left."""
     port = free_port()
-    log = tmp_path / "log"
+    log = home / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, api.CORS_VARIABLE: "https://a.example", "HOME": str(tmp_path)},
+            [sys.executable, "-m", "uvicorn", *options, "asgi:app", "--port", str(port)],
+            cwd=folder,
+            env={**os.environ, api.CORS_VARIABLE: "https://a.example", "HOME": str(home)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_healthy(url, process, log)
+        yield url, log
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_page_api_and_health_check_stand_on_one_port(tmp_path: Path) -> None:
+    with served(tmp_path, ROOT) as (url, _):
         assert b"<title>" in fetched(url)
         assert json.loads(fetched(f"{url}/api/health"))["status"] == "ok"
         told = json.loads(fetched(f"{url}/api/recipe?digit=7&seed=1&count=5"))
@@ -386,9 +638,58 @@ def test_page_api_and_health_check_stand_on_one_port(tmp_path: Path) -> None:
         request = urllib.request.Request(f"{url}/api/digits/7.svg", headers={"Origin": "https://a.example"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """URL and log of a server that was started from another folder than the repository."""
+    home = tmp_path_factory.mktemp("elsewhere")
+    with served(home, home, "--app-dir", str(ROOT)) as running:
+        yield running
+
+
+def test_the_server_may_be_started_from_any_folder(elsewhere: tuple[str, Path]) -> None:
+    url, _ = elsewhere
+    assert b"<title>" in fetched(url)
+    assert json.loads(fetched(f"{url}/api/health"))["status"] == "ok"
+
+
+def test_each_request_is_logged_once(elsewhere: tuple[str, Path]) -> None:
+    url, log = elsewhere
+    for number in range(3):
+        fetched(f"{url}/api/recipe?digit={number}")
+    lines = [line for line in log.read_text().splitlines() if "/api/recipe?digit=" in line]
+    assert len(lines) == 3
+    assert all(line.startswith("INFO: ") and line.endswith(" 200 OK") for line in lines)
+    started = [line for line in log.read_text().splitlines() if "Application startup complete" in line]
+    assert started == ["INFO:     Application startup complete."]
+
+
+@pytest.mark.parametrize("address", EVERY_ADDRESS)
+def test_over_the_network_head_has_the_length_of_get(elsewhere: tuple[str, Path], address: str) -> None:
+    url = f"{elsewhere[0]}/api{address}"
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10) as head:
+        assert (head.status, head.read()) == (200, b"")
+        assert int(head.headers["Content-Length"]) == len(fetched(url))
+
+
+def test_addresses_of_mistakes_and_examples_are_those_of_the_server(elsewhere: tuple[str, Path]) -> None:
+    url, _ = elsewhere
+    for address in ("/api/numbers/2026", "/api/"):
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            fetched(url + address)
+        told = "is not an address: expected one such as /api/digits/7.png; /api/docs lists them all."
+        assert json.loads(raised.value.read())["detail"] == f"{address!r} {told}"
+    page = fetched(f"{url}/api/docs").decode()
+    assert "/api/numbers/{text}.png" in page
+    for link in Page(page).links:
+        assert fetched(urllib.parse.urljoin(f"{url}/api/docs", link))
+
+
+def test_the_mounts_own_address_leads_to_the_documentation(elsewhere: tuple[str, Path]) -> None:
+    url, _ = elsewhere
+    with urllib.request.urlopen(f"{url}/api", timeout=10) as answer:
+        assert answer.url == f"{url}/api/docs"
 
 
 def fetched(url: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,10 @@ def test_the_shards_together_are_the_set_of_one_process(
     """Pixels, recipes, labels, seeds and the schema."""
     write(generator=choosy)
     one = write_dataset(tmp_path / "one", choosy, COUNT, test_count=TEST_COUNT, format="parquet")
-    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "set" / "_manifest.json").read_text())
     for name in ("weights_sha256", "finish", "choice_sha256"):
         assert manifest[name] == one[name]
-    assert {*contents(tmp_path / "set")} == {*NAMES, "manifest.json"}
+    assert {*contents(tmp_path / "set")} == {*NAMES, "_manifest.json"}
     for part in ("train", "test"):
         shards = [pyarrow.parquet.read_table(tmp_path / "set" / name) for name in NAMES if part in name]
         (whole,) = (pyarrow.parquet.read_table(path) for path in (tmp_path / "one").glob(f"{part}-*"))
@@ -80,7 +81,7 @@ def test_a_set_of_one_shard_has_the_bytes_of_one_process(
 ) -> None:
     write(shard_size=COUNT)
     one = write_dataset(tmp_path / "one", generator, COUNT, test_count=TEST_COUNT, format="parquet")
-    assert json.loads((tmp_path / "set" / "manifest.json").read_text())["files"] == one["files"]
+    assert json.loads((tmp_path / "set" / "_manifest.json").read_text())["files"] == one["files"]
 
 
 def test_hugging_face_reads_the_shards_in_order(
@@ -96,7 +97,7 @@ def test_the_manifest_says_how_it_was_made(
     generator: DigitGenerator, tmp_path: Path, write: Callable[..., list[Done]]
 ) -> None:
     done = write()
-    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "set" / "_manifest.json").read_text())
     assert (manifest["weights_sha256"], manifest["seed"]) == (generator.digest, 0)
     assert (manifest["format"], manifest["shard_size"]) == ("parquet", SHARD_SIZE)
     for part in plan(COUNT, TEST_COUNT):
@@ -129,7 +130,7 @@ def test_a_style_is_drawn_as_by_one_process(
     styled = {"style": Style(), "controls": Controls()}
     write(shard_size=COUNT, **styled)
     one = write_dataset(tmp_path / "one", generator, COUNT, test_count=TEST_COUNT, format="parquet", **styled)
-    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "set" / "_manifest.json").read_text())
     assert (manifest["files"], manifest["style"]) == (one["files"], {"slant": 0.25})
     with pytest.raises(DatasetError, match=r"holds another set \(style differs\)"):
         write(shard_size=COUNT)
@@ -155,7 +156,7 @@ def stopped(write: Callable[..., list[Done]]) -> Done:
 def test_what_is_there_is_not_made_again(
     tmp_path: Path, stopped: Done, write: Callable[..., list[Done]]
 ) -> None:
-    assert {*contents(tmp_path / "set")} == {NAMES[0], "unfinished.json"}
+    assert {*contents(tmp_path / "set")} == {NAMES[0], "_unfinished.json"}
     assert [(done.shard.name, done.fresh) for done in write()] == [
         (NAMES[0], False),
         *((name, True) for name in NAMES[1:]),
@@ -171,7 +172,7 @@ def test_what_a_killed_worker_leaves_is_cleared(
 ) -> None:
     (tmp_path / "set" / f".{NAMES[1]}.somewhere-123").write_bytes(b"PAR1")
     write()
-    assert {*contents(tmp_path / "set")} == {*NAMES, "manifest.json"}
+    assert {*contents(tmp_path / "set")} == {*NAMES, "_manifest.json"}
 
 
 @pytest.mark.parametrize("fault", ["cut off", "empty", "of other seeds"])
@@ -244,7 +245,7 @@ def test_a_set_from_before_there_was_a_finish_is_raw(
 ) -> None:
     raw = choosy.variant(raw=True, every_z=True)
     write(generator=raw)
-    path = tmp_path / "set" / "manifest.json"
+    path = tmp_path / "set" / "_manifest.json"
     told = json.loads(path.read_text())
     del told["finish"], told["choice_sha256"]
     path.write_text(json.dumps(told))
@@ -267,10 +268,10 @@ def test_a_set_that_is_whole_is_left_as_it_is(
 def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path, write: Callable[..., list[Done]]) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / NAMES[0]).write_text("mine")
-    with pytest.raises(DatasetError, match="is not empty: name another folder"):
+    with pytest.raises(DatasetError, match=r"is not empty \(.*\): name another folder"):
         write()
-    (tmp_path / "set" / "unfinished.json").write_text("[]")
-    with pytest.raises(DatasetError, match=r"unfinished.json is damaged: name another folder"):
+    (tmp_path / "set" / "_unfinished.json").write_text("[]")
+    with pytest.raises(DatasetError, match=r"_unfinished.json is damaged: name another folder"):
         write()
     assert (tmp_path / "set" / NAMES[0]).read_text() == "mine"
 
@@ -288,7 +289,7 @@ def test_a_disk_that_fills_up_keeps_what_is_whole(
         patch.setattr(at_scale, "open_parquet", full)
         with pytest.raises(DatasetError, match=r"disk of .* is full: make room"):
             write()
-    assert {*contents(tmp_path / "set")} == {NAMES[0], "unfinished.json"}
+    assert {*contents(tmp_path / "set")} == {NAMES[0], "_unfinished.json"}
     write()
 
 
@@ -324,8 +325,8 @@ def test_a_folder_that_the_machines_do_not_share_is_told(
     ("options", "words"),
     [
         ({"count": 2**32, "test_count": 1}, "at most 4294967296 together"),
-        ({"shard_size": 0}, "0 images in a file: expected at least 1"),
-        ({"workers": 0}, "0 workers"),
+        ({"shard_size": 0}, "shard_size is 0: expected a whole number from 1"),
+        ({"workers": 0}, "workers is 0: expected a whole number from 1"),
         ({"style": object()}, "without the controls"),
     ],
 )
@@ -363,7 +364,7 @@ def test_the_command_writes_shards_and_lists_them(
     out = tmp_path / "set"
     command = ["dataset", "60", "--test", "20", "--engine", "ray", "--shard-size", "25"]
     assert run([*command, "--out", str(out), "--weights", str(weights_file)]) == 0
-    assert capsys.readouterr().out.split() == [str(out / name) for name in [*NAMES, "manifest.json"]]
+    assert capsys.readouterr().out.split() == [str(out / name) for name in [*NAMES, "_manifest.json"]]
 
 
 @pytest.mark.parametrize(
@@ -384,3 +385,18 @@ def test_the_command_tells_what_does_not_go_together(
     assert sentence in printed.err
     assert not printed.out
     assert not [*tmp_path.iterdir()]
+
+
+def test_what_is_synced_was_opened_to_be_written(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses to sync a file that was opened to be read."""
+    synced = []
+
+    def fsync(number: int) -> None:
+        os.write(number, b"")  # OSError if it is only to be read
+        synced.append(number)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    write_shards(tmp_path / "set", generator, 5)
+    assert synced

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 from PIL import Image
@@ -304,23 +306,24 @@ def test_a_style_out_of_reach_is_one_sentence(capsys: pytest.CaptureFixture[str]
 
 def test_a_number_and_its_boxes(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["number", "1/2 -3", "--seed", "4", "--scale", "2", "--out", "."]) == 0
-    assert capsys.readouterr().out.splitlines() == ["1_2~-3_seed_4.png", "labels.jsonl"]
+    assert capsys.readouterr().out.splitlines() == ["1_2~-3_seed_4.png", "metadata.jsonl"]
     line = write_number(DigitGenerator.load(), "1/2 -3", 4)
     picture = pixels_of(Path("1_2~-3_seed_4.png"))
     np.testing.assert_array_equal(picture[::2, ::2], line.picture)
-    (label,) = [json.loads(row) for row in Path("labels.jsonl").read_text().splitlines()]
-    assert (label["file"], label["text"], label["seed"]) == ("1_2~-3_seed_4.png", "1/2 -3", 4)
-    assert label["boxes"] == [[name, *(2 * edge for edge in box)] for name, *box in line.boxes]
+    (label,) = [json.loads(row) for row in Path("metadata.jsonl").read_text().splitlines()]
+    assert (label["file_name"], label["text"], label["seed"]) == ("1_2~-3_seed_4.png", "1/2 -3", 4)
+    assert label["characters"] == list("1/2 -3")
+    assert label["boxes"] == [[2 * edge for edge in box] for _, *box in line.boxes]
 
 
 def test_numbers_from_a_pattern_and_from_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["number", "--pattern", "##-##", "--count", "3", "--seed", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[:3] == [f"numbers/line_seed_{seed}.png" for seed in (2, 3, 4)]
-    labels = [json.loads(row) for row in Path("numbers/labels.jsonl").read_text().splitlines()]
+    labels = [json.loads(row) for row in Path("numbers/metadata.jsonl").read_text().splitlines()]
     assert [label["text"] for label in labels] == texts_from_pattern("##-##", 3, 2)
     Path("list.txt").write_text("-7\n\n3.14\n")
     assert cli.run(["number", "--list", "list.txt", "--out", "more"]) == 0
-    labels = [json.loads(row) for row in Path("more/labels.jsonl").read_text().splitlines()]
+    labels = [json.loads(row) for row in Path("more/metadata.jsonl").read_text().splitlines()]
     assert [label["text"] for label in labels] == ["-7", "3.14"]
 
 
@@ -522,18 +525,20 @@ def test_one_blas_thread_is_chosen_before_numpy() -> None:
 def test_labels_of_numbers_written_to_the_same_folder_are_added() -> None:
     for text in ("2026", "1/2", "1:2", "2026"):
         assert cli.run(["number", text, "--out", "n"]) == 0
-    labels = [json.loads(row) for row in Path("n/labels.jsonl").read_text().splitlines()]
+    labels = [json.loads(row) for row in Path("n/metadata.jsonl").read_text().splitlines()]
     assert [label["text"] for label in labels] == ["2026", "1/2", "1:2"]
-    assert sorted(label["file"] for label in labels) == sorted(path.name for path in Path("n").glob("*.png"))
+    assert sorted(label["file_name"] for label in labels) == sorted(
+        path.name for path in Path("n").glob("*.png")
+    )
 
 
 def test_labels_of_another_program_are_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("labels.jsonl").write_text("mine")
+    Path("metadata.jsonl").write_text("mine")
     assert cli.run(["number", "7", "--out", "."]) == 2
     assert capsys.readouterr().err == (
-        "Error: labels.jsonl holds no labels of this program: choose another folder with --out.\n"
+        "Error: metadata.jsonl holds no lines of this program: choose another folder with --out.\n"
     )
-    assert [path.name for path in Path().iterdir()] == ["labels.jsonl"]
+    assert [path.name for path in Path().iterdir()] == ["metadata.jsonl"]
 
 
 def test_numbers_written_before_ctrl_c_have_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,8 +549,8 @@ def test_numbers_written_before_ctrl_c_have_their_labels(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("digit_generator.cli.draw.write_number", write)
     assert cli.run(["number", "7", "--count", "5"]) == 130
-    labels = [json.loads(row) for row in Path("numbers/labels.jsonl").read_text().splitlines()]
-    assert [label["file"] for label in labels] == ["7_seed_0.png", "7_seed_1.png"]
+    labels = [json.loads(row) for row in Path("numbers/metadata.jsonl").read_text().splitlines()]
+    assert [label["file_name"] for label in labels] == ["7_seed_0.png", "7_seed_1.png"]
 
 
 def test_a_list_may_begin_with_a_byte_order_mark() -> None:
@@ -583,3 +588,95 @@ def test_a_picture_by_other_style_controls_is_told(
     monkeypatch.setattr("digit_generator.style._WALK", 0)
     assert cli.run(["recipe", path]) == 0
     assert capsys.readouterr().err.startswith("Drawn by other style controls than those here")
+
+
+def test_a_path_that_the_stream_cannot_print_does_not_end_the_work(tmp_path: Path) -> None:
+    """Output redirected in a code page without the letters of the folder's name."""
+    for command in (["generate", "7", "--count", "2"], ["number", "12", "--count", "2"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "digit_generator", *command, "--out", "папка"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (0, b"")
+        assert result.stdout.count(b"?????") == 2 + (command[0] == "number")
+    assert len(list((tmp_path / "папка").iterdir())) == 5
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_another_pattern_takes_no_picture_away(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["number", "--pattern", "###", "--count", "3"]) == 0
+    before = contents(Path("numbers"))
+    text = json.loads(before["metadata.jsonl"].splitlines()[0])["text"]
+    capsys.readouterr()
+    assert cli.run(["number", "--pattern", "##", "--count", "2"]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: numbers/line_seed_0.png is there already, a picture of '{text}': choose another folder with "
+        "--out, or another --seed.\n"
+    )
+    assert contents(Path("numbers")) == before
+    assert cli.run(["number", "--pattern", "###", "--count", "3"]) == 0  # the same again
+    assert contents(Path("numbers")) == before
+    assert cli.run(["number", "--pattern", "##", "--count", "2", "--seed", "3"]) == 0
+    assert len(Path("numbers/metadata.jsonl").read_text().splitlines()) == 5
+    Path("numbers/line_seed_7.png").write_bytes(b"mine")
+    assert cli.run(["number", "--pattern", "##", "--seed", "7"]) == 2
+    assert "line_seed_7.png is there already, another picture" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_leaves_labels_and_goes_on() -> None:
+    assert cli.run(["number", "--pattern", "###", "--count", "3"]) == 0
+    whole = contents(Path("numbers"))
+    lines = whole["metadata.jsonl"].splitlines(keepends=True)
+    # Killed between the third picture and its line, and within the second line.
+    Path("numbers/metadata.jsonl").write_bytes(lines[0] + lines[1][:30])
+    assert cli.run(["number", "--pattern", "###", "--count", "3"]) == 0
+    assert contents(Path("numbers")) == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (".5", "number_.5_seed_0.png"),
+        ("1" * 200, f"number_200_characters_{hashlib.sha256(b'1' * 200).hexdigest()[:16]}_seed_0.png"),
+    ],
+)
+def test_names_are_neither_hidden_nor_too_long(text: str, name: str) -> None:
+    assert cli.run(["number", text]) == 0
+    assert (Path("numbers") / name).is_file()
+
+
+def test_lines_are_read_as_an_imagefolder() -> None:
+    """By Hugging Face's datasets, with their texts and boxes."""
+    assert cli.run(["number", "--pattern", "##.##", "--count", "4"]) == 0
+    lines = datasets.load_dataset("imagefolder", data_dir="numbers", split="train", cache_dir="cache")
+    assert lines["text"][:] == texts_from_pattern("##.##", 4, 0)
+    assert [len(boxes) for boxes in lines["boxes"]] == [5] * 4
+    assert lines["characters"][0][2] == "."
+
+
+@pytest.mark.parametrize("arguments", ["number 7 --sede=3", "number --sede 3 7", "generate 7 --sede 3"])
+def test_a_mistyped_option_is_told_with_the_nearest(
+    capsys: pytest.CaptureFixture[str], arguments: str
+) -> None:
+    assert cli.run(arguments.split()) == 2
+    err = capsys.readouterr().err
+    assert "No such option" in err
+    assert "'--sede'" in err.replace(": --sede", " '--sede'")
+    assert "--seed" in err
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [("-7", "-7"), ("-7 --seed 2", "-7"), ("--slant -0.1 -7", "-7"), ("-- -7", "-7"), ("-1/2-3", "-1/2-3")],
+)
+def test_a_text_that_begins_with_a_minus_is_no_option(arguments: str, text: str) -> None:
+    assert cli.run(["number", *arguments.split()]) == 0
+    (line,) = Path("numbers/metadata.jsonl").read_text().splitlines()
+    assert json.loads(line)["text"] == text

@@ -122,7 +122,7 @@ def one_process(choosy: DigitGenerator, tmp_path_factory: pytest.TempPathFactory
 
 
 def all_of(out: Path, manifest: dict[str, Any]) -> pyarrow.Table:
-    assert {path.name for path in out.iterdir()} == {*manifest["files"], "manifest.json"}
+    assert {path.name for path in out.iterdir()} == {*manifest["files"], "_manifest.json"}
     return pyarrow.concat_tables(pyarrow.parquet.read_table(out / name) for name in manifest["files"])
 
 
@@ -164,7 +164,7 @@ def test_when_the_driver_is_killed_the_same_call_goes_on_with_what_is_missing(
             driver.kill()
     made = {path.name: path.stat() for path in out.glob("train-*")}
     assert len(made) == 2
-    assert (out / "unfinished.json").is_file()
+    assert (out / "_unfinished.json").is_file()
     (gate / "open").touch()
     manifest = write(out, str(choosy.path), address, None)
     assert all_of(out, manifest).equals(one_process, check_metadata=True)
@@ -179,7 +179,7 @@ def test_the_command_draws_on_the_cluster(address: str, choosy: DigitGenerator, 
     words += ["--out", str(out), "--weights", str(choosy.path)]
     result = run_command(words)
     assert result.returncode == 0, result.stderr
-    names = ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet", "manifest.json"]
+    names = ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet", "_manifest.json"]
     assert result.stdout.split() == [str(out / name) for name in names]
     assert "400/400" in result.stderr
     assert "Dataset" not in result.stderr  # Ray does not talk of itself

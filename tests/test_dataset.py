@@ -14,13 +14,15 @@ from typing import Any
 
 import idx2numpy
 import numpy as np
+import pandas
+import pyarrow.dataset
 import pyarrow.parquet
 import pytest
 from mnist import MNIST
 from PIL import Image
 
 from digit_generator import DigitGenerator, latents_from_seeds
-from digit_generator.dataset import DatasetError, formats, write_dataset
+from digit_generator.dataset import DatasetError, formats, manifest_name, write_dataset
 from digit_generator.dataset.formats import Block
 from digit_generator.dataset.plan import plan
 from digit_generator.evaluation.data import digits_from_npz
@@ -154,7 +156,7 @@ def test_the_manifest_says_how_it_was_made(
     format: str,
 ) -> None:
     folder, manifest = written(format)
-    assert json.loads((folder / "manifest.json").read_text()) == manifest
+    assert json.loads((folder / manifest_name(format)).read_text()) == manifest
     assert manifest["weights_sha256"] == generator.digest
     assert (manifest["format"], manifest["seed"], manifest["style"]) == (format, 0, None)
     assert (manifest["finish"], manifest["choice_sha256"]) == (generator.finish_version, "")
@@ -169,7 +171,7 @@ def test_the_manifest_says_how_it_was_made(
         data = (folder / name).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
     others = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    unlisted = others - {*manifest["files"]} - {"manifest.json"}
+    unlisted = others - {*manifest["files"]} - {manifest_name(manifest["format"])}
     assert all(name.endswith(".png") for name in unlisted)  # those are in the table
 
 
@@ -254,11 +256,11 @@ def test_seeds_go_on_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "0 images to learn from"),
-        ({"count": -5}, "expected at least 1"),
-        ({"count": 5, "test_count": -1}, "at least 0"),
+        ({"count": 0}, "count is 0: expected a whole number from 1 to 10000000"),
+        ({"count": -5}, "count is -5: expected a whole number from 1"),
+        ({"count": 5, "test_count": -1}, "test_count is -1: expected a whole number from 0"),
         ({"count": 10_000_000, "test_count": 1}, "at most 10000000 together"),
-        ({"count": 5, "seed": -1}, "seed -1 is not a whole number from 0 to 4294967295"),
+        ({"count": 5, "seed": -1}, "seed is -1: expected a whole number from 0 to 4294967295"),
         ({"count": 5, "shares": {10: 1}}, "expected a number of 0 or more for digits 0 to 9"),
         ({"count": 5, "shares": {1: -1}}, "expected a number of 0 or more"),
         ({"count": 5, "shares": {1: float("nan")}}, "expected a number of 0 or more"),
@@ -315,7 +317,7 @@ def test_a_folder_that_is_empty_is_taken(generator: DigitGenerator, tmp_path: Pa
 
 def test_a_folder_that_is_not_empty_is_left_alone(generator: DigitGenerator, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(DatasetError, match="is not empty: name another folder"):
+    with pytest.raises(DatasetError, match=r"is not empty \(.*\): name another folder"):
         write_dataset(tmp_path, generator, 1)
     with pytest.raises(DatasetError, match="is a file: name a folder"):
         write_dataset(tmp_path / "mine.txt", generator, 1)
@@ -410,7 +412,59 @@ def test_links_in_a_circle_are_told(generator: DigitGenerator, tmp_path: Path) -
 def test_a_mount_point_is_refused_before_anything_is_drawn(
     generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    monkeypatch.setattr("os.path.ismount", lambda path: path == tmp_path)
     monkeypatch.setattr("digit_generator.dataset.write.blocks", lambda *_: pytest.fail("drawn"))
     with pytest.raises(DatasetError, match="is a mount point: name a folder in it"):
         write_dataset(tmp_path, generator, 20)
+
+
+def test_a_set_is_written_by_the_rules_of_windows(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before Python 3.12, Path.is_mount raises there."""
+
+    def raises(path: Path) -> bool:
+        raise NotImplementedError("Path.is_mount() is unsupported on this system")
+
+    monkeypatch.setattr(Path, "is_mount", raises)
+    assert write_dataset(tmp_path / "set", generator, 3)["parts"]["train"]["count"] == 3
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, np.int32])
+def test_whole_numbers_of_numpy_are_taken(generator: DigitGenerator, tmp_path: Path, number: Any) -> None:
+    manifest = write_dataset(tmp_path / "numpy", generator, number(12), test_count=number(3), seed=number(7))
+    assert manifest == write_dataset(tmp_path / "python", generator, 12, test_count=3, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"count": 2.5}, "count is 2.5: expected a whole number from 1 to 10000000"),
+        ({"count": True}, "count is True: expected a whole number"),
+        ({"count": "12"}, "count is '12': expected a whole number"),
+        ({"count": 1, "seed": 1.0}, "seed is 1.0: expected a whole number from 0 to 4294967295"),
+        ({"count": 1, "test_count": None}, "test_count is None: expected a whole number from 0"),
+    ],
+)
+def test_arguments_are_checked_before_work(
+    generator: DigitGenerator, tmp_path: Path, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DatasetError, match=f"^{words}"):
+        write_dataset(tmp_path / "set", generator, **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_parquet_is_read_by_pandas_and_pyarrow(
+    written: Callable[[str], tuple[Path, dict[str, Any]]],
+) -> None:
+    """They take every file for Parquet whose name does not begin with "_"."""
+    folder, _ = written("parquet")
+    assert len(pandas.read_parquet(folder)) == COUNT + TEST_COUNT
+    assert pyarrow.dataset.dataset(folder).count_rows() == COUNT + TEST_COUNT
+
+
+def test_what_is_in_a_folder_is_named_hidden_files_too(generator: DigitGenerator, tmp_path: Path) -> None:
+    for name in (".DS_Store", "a", "b", "c"):
+        (tmp_path / name).touch()
+    with pytest.raises(DatasetError, match=r"is not empty \(\.DS_Store, a, b and 1 more\): name another"):
+        write_dataset(tmp_path, generator, 1)

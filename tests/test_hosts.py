@@ -185,7 +185,7 @@ def container_files() -> list[Path]:
 def test_the_container_has_what_the_page_needs_and_little_else() -> None:
     files = {path.as_posix() for path in container_files()}
     weights = {path.name for path in ROOT.glob("generator.*")}  # and the choice and style controls of them
-    assert {"app.py", "app.css", "generator.pth", ".streamlit/config.toml"} | weights <= files
+    assert {"app.py", "screens/app.css", "generator.pth", ".streamlit/config.toml"} | weights <= files
     assert not any(name.startswith(("tests/", ".git", ".ci/", "benchmarks/")) for name in files)
 
 

@@ -90,7 +90,7 @@ def test_an_animation_shows_the_stops_for_longer(generator: DigitGenerator) -> N
         ([(3, 0)], 15, "1 stops came"),
         ([(3, 0), (10, 0)], 15, "digit 10 is not"),
         ([(3, -1), (1, 0)], 15, "seed -1 is not"),
-        ([(3, 0), (1, 0)], -1, "expected 0 frames between or more"),
+        ([(3, 0), (1, 0)], -1, "frames_between is -1: expected a whole number from 0 to 2000"),
         ([(3, 0), (1, 0)], 1999, "make 2001 frames: .* at most 2000 in all"),
     ],
 )

@@ -166,7 +166,7 @@ def test_blank_cells_keep_their_place() -> None:
         ("²", "'²' cannot be written"),
         ("−7", "'−' cannot be written"),
         ("1" * (MAX_CHARACTERS + 1), f"{MAX_CHARACTERS + 1} characters: expected {MAX_CHARACTERS} at most"),
-        (7, "the text 7 is empty"),
+        (7, "the text is 7, of type int"),
     ],
 )
 def test_a_text_that_cannot_be_written_is_told(shipped: DigitGenerator, text: str, words: str) -> None:
@@ -213,3 +213,15 @@ def test_patterns_are_filled_with_digits() -> None:
 def test_a_pattern_that_cannot_be_filled_is_told(pattern: str, count: int, words: str) -> None:
     with pytest.raises(NumberError, match=words):
         texts_from_pattern(pattern, count)
+
+
+def test_a_text_that_is_no_text_is_named(generator: DigitGenerator) -> None:
+    words = r"^the text is 2026, of type int: expected a str, such as '2026'$"
+    with pytest.raises(NumberError, match=words):
+        write_number(generator, 2026)
+
+
+def test_numpys_whole_numbers_are_taken(generator: DigitGenerator) -> None:
+    line = write_number(generator, "12", np.int64(3))
+    np.testing.assert_array_equal(line.picture, write_number(generator, "12", 3).picture)
+    assert texts_from_pattern("##", np.int32(2), np.int64(5)) == texts_from_pattern("##", 2, 5)

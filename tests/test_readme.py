@@ -363,7 +363,7 @@ EPOCHS = str(PROVENANCE["epochs"])
 MODEL = PROVENANCE["weights_bytes"] / 1e6
 WEB = megabytes(*(path for path in (ROOT / "web").iterdir() if path.is_file() and path.suffix != ".py"))
 CHOICE = rounded(100 * megabytes(ROOT / "generator.choice.safetensors")) + "0"
-REFUSED = rounded(100 * CARD["drawing"]["first_z_refused"])
+REJECTED = rounded(100 * CARD["drawing"]["first_z_refused"])
 
 # Page, pattern, and what its groups must be wherever it is found; it must be found.
 QUOTED: list[tuple[str, str, tuple[str, ...]]] = [
@@ -382,8 +382,8 @@ QUOTED: list[tuple[str, str, tuple[str, ...]]] = [
     ),
     ("docs/training.md", r"after ([\d, and]+) epochs", (sheets(),)),
     ("docs/training.md", r"\((\d+) KB beside the weights\)", (CHOICE,)),
-    ("docs/training.md", r"refuses the (\d+) % of z", (REFUSED,)),
-    ("docs/decisions.md", r"refuses (\d+) % of digits", (REFUSED,)),
+    ("docs/training.md", r"rejects the (\d+) % of z", (REJECTED,)),
+    ("docs/decisions.md", r"rejects (\d+) % of digits", (REJECTED,)),
     ("docs/decisions.md", r"tells them apart in (\d+) %", (rounded(figure("validation", TOLD)),)),
     ("docs/decisions.md", r"digits by other hands in (\d+) %", (rounded(figure("validation", TOLD)),)),
     ("docs/decisions.md", r"real from real in (\d+) %", (rounded(figure("real", TOLD)),)),

@@ -371,7 +371,7 @@ def test_a_morph_is_written_and_listed(shell: Callable[..., tuple[int, str, str]
         ("dataset 5 --shares 7", "'7' is no list of different digits and their shares, such as 7:3,1:1"),
         ("dataset 5 --shares 7:1,7:2", "is no list of different digits"),
         ("dataset 5 --shares 7:0", "all shares are 0"),
-        ("dataset 5 --out full", "full is not empty: name another folder, which will be made."),
+        ("dataset 5 --out full", ": name another folder, which will be made."),
         ("dataset 5 --out full/file", "full/file is a file: name a folder"),
         ("dataset 10000000 --test 1", "sets of up to 10000000 digits: add --engine ray"),
         ("recipe", "Missing argument 'FILE'"),
@@ -403,3 +403,10 @@ def test_a_set_is_written_and_listed(shell: Callable[..., tuple[int, str, str]])
     manifest: dict[str, Any] = json.loads(Path("digit-set/manifest.json").read_text())
     assert manifest["parts"]["train"]["count_of_digit"] == [0, 5, 0, 0, 0, 0, 0, 15, 0, 0]
     assert manifest["seed"] == 5
+
+
+def test_numpys_whole_numbers_are_written_as_numbers() -> None:
+    recipe = Recipe(DIGEST, digit=np.int64(7), seed=np.int64(3), scale=np.int32(2))
+    assert recipe.to_text() == Recipe(DIGEST, digit=7, seed=3, scale=2).to_text()
+    stops = ((np.int64(1), np.int64(2)), (np.int64(3), np.int64(4)))
+    assert Recipe(DIGEST, stops=stops) == Recipe(DIGEST, stops=((1, 2), (3, 4)))

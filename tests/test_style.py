@@ -13,7 +13,8 @@ import pytest
 
 from digit_generator import style as style_module
 from digit_generator.generate import DigitGenerator, latents_from_seeds
-from digit_generator.shapes import STROKE_MEASURES, estimated_shapes, estimated_tails
+from digit_generator.recipe import STROKE_MEASURES
+from digit_generator.shapes import estimated_shapes, estimated_tails
 from digit_generator.style import (
     Style,
     StyleControls,

@@ -880,7 +880,9 @@ def interrupted(arguments: list[str], capsys: pytest.CaptureFixture) -> list[str
 
 
 def test_ctrl_c_during_the_imports_gives_one_line(tmp_path: Path) -> None:
-    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "torch.py").write_text(
+        "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
+    )
     result = subprocess.run(
         [sys.executable, SCRIPT],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

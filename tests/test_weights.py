@@ -233,9 +233,9 @@ LIST_OF_REFUSALS: dict[str, tuple[Callable[[dict[str, torch.Tensor]], object], s
         lambda s: {**s, "model.0.bias": torch.zeros(256, dtype=torch.int64)},
         "holds model.0.bias as int64: save it as float32 or float16",
     ),
-    "a float counter": (
-        lambda s: {**s, "model.2.num_batches_tracked": torch.zeros(())},
-        "holds model.2.num_batches_tracked as float32: save it as int64",
+    "an average": (
+        lambda s: {"n_averaged": torch.tensor(3), **{f"module.{name}": s[name] for name in s}},
+        "is the state of an AveragedModel: save average.module.state_dict() with torch.save",
     ),
     "bfloat16": (
         lambda s: {**s, "model.0.bias": torch.zeros(256, dtype=torch.bfloat16)},
@@ -279,7 +279,43 @@ def test_other_formats_are_refused(state_dict: dict[str, torch.Tensor]) -> None:
         )
     assert "is empty: expected a PyTorch state_dict or safetensors" in refusal(b"")
     assert "begins with b'<!DOCTYPE ht': expected" in refusal(b"<!DOCTYPE html><title>Not found</title>")
-    assert "begins with b'version http': expected" in refusal(b"version https://git-lfs.github.com/spec/v1\n")
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3047451\n"
+    assert "is a Git LFS pointer, not the weights: fetch them with git lfs pull" in refusal(pointer)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("run/generator.pth", "is a zip archive around 'run/generator.pth': unpack it, and use that file"),
+        ("pixels.npy", "is a NumPy archive (.npz), not weights: save generator.state_dict()"),
+    ],
+)
+def test_a_file_packed_in_another_is_named(
+    state_dict: dict[str, torch.Tensor], name: str, words: str, compression: int
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr(name, saved(state_dict))
+    assert words in refusal(buffer.getvalue())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.module."])
+def test_prefixes_come_off_until_none_is_left(state_dict: dict[str, torch.Tensor], prefix: str) -> None:
+    wrapped = {prefix + name: tensor for name, tensor in state_dict.items()}
+    for data in (saved(wrapped), safetensors.torch.save(wrapped)):
+        assert set(arrays_from_bytes(data)) == set(state_dict)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.float16, torch.float32])
+def test_counters_of_any_type_are_taken(state_dict: dict[str, torch.Tensor], dtype: torch.dtype) -> None:
+    counted = {
+        name: tensor.to(dtype) if name.endswith("num_batches_tracked") else tensor
+        for name, tensor in state_dict.items()
+    }
+    for data in (saved(counted), safetensors.torch.save(counted)):
+        arrays = arrays_from_bytes(data)
+        np.testing.assert_array_equal(arrays["model.0.bias"], state_dict["model.0.bias"])
 
 
 def test_safetensors_are_checked_too(state_dict: dict[str, torch.Tensor]) -> None:

@@ -41,7 +41,7 @@ def copy_page(folder: Path) -> Path:
     for name in ("docs/training/best", "docs/quality"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "web").mkdir()
-    for name in ("app.py", "app.css", "docs/quality.json", "web/real_digits.png"):
+    for name in ("app.py", "docs/quality.json", "web/real_digits.png"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

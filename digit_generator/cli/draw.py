@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -24,6 +25,7 @@ from digit_generator.cli.options import (
     style_options,
     write_file,
 )
+from digit_generator.files import write_whole
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.morph import frame_times
@@ -54,7 +56,7 @@ from digit_generator.render import (
 from digit_generator.style import Style, StyleControls, StyleError, styled_digits
 from digit_generator.weights import WeightsError, digest_of_file, find_weights
 
-LABELS = "labels.jsonl"
+METADATA = "metadata.jsonl"  # as Hugging Face's imagefolder reads it
 MAX_PNG_BYTES = 100 * 10**6
 
 
@@ -244,9 +246,28 @@ def morph(
     write_file(out / f"{stem_of_morph(path)}{strip}{style_suffix({}, raw=raw)}.{ending}", picture)
 
 
+class NumberCommand(click.Command):
+    """A command whose text may begin with a minus, such as -7, and whose mistyped options are still told."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_text_last(args))
+
+    def _with_text_last(self, args: list[str]) -> list[str]:
+        """A text such as -7, which looks like an option, moved behind "--"."""
+        if "--" in args:
+            return args
+        options = [option for option in self.params if isinstance(option, click.Option)]
+        valued = {name for option in options if not option.is_flag for name in option.opts}
+        for place, word in enumerate(args):
+            is_value = place > 0 and args[place - 1] in valued
+            if re.fullmatch(r"-[0-9., :/+-]*[0-9][0-9., :/+-]*", word) and not is_value:
+                return [*args[:place], *args[place + 1 :], "--", word]
+        return args
+
+
 @click.command(
     short_help="Write a number in one hand, as a picture or as labelled lines.",
-    context_settings={"ignore_unknown_options": True},
+    cls=NumberCommand,
 )
 @click.argument("text", required=False)
 @click.option("--pattern", help="Write random numbers of this form: each # is a digit, as in #####-####.")
@@ -294,8 +315,8 @@ def number(
 ) -> None:
     """Write TEXT in one hand: digits, the signs . , - : / + and spaces.
 
-    labels.jsonl beside the pictures says, a line for each, what it reads and where each character stands: its
-    box is left, top, right and bottom, in pixels. Lines written to the same folder later are added.
+    metadata.jsonl beside the pictures says, a line for each, what it reads and where each character stands:
+    its box is left, top, right and bottom, in pixels. Lines written to the same folder later are added.
 
     \b
     Examples:
@@ -306,50 +327,41 @@ def number(
       python -m digit_generator number --pattern "#####-####" --count 20
           numbers/line_seed_0.png to numbers/line_seed_19.png: twenty account numbers in twenty hands
     """
-    labels: dict[str, str] = {}
     given = [value for value in (text, pattern, list_file) if value is not None]
     if len(given) != 1:
         raise Mistake("Give one of TEXT, --pattern and --list, such as: number 2026.")
     if count and list_file:
         raise Mistake("--list writes every line of its file: leave out --count.")
-    try:
-        if list_file:
-            texts = texts_from_file(list_file)
-        elif pattern is not None:
-            texts = texts_from_pattern(pattern, count or 1, seed)
-        else:
-            texts = [checked_text(text or "")] * (count or 1)
-        last = seed + len(texts) - 1
-        if last > MAX_SEED:
-            raise Mistake(
-                f"--seed {seed} and {len(texts)} texts end at seed {last}: seeds go up to {MAX_SEED}."
+    if list_file:
+        texts = texts_from_file(list_file)
+    elif pattern is not None:
+        texts = texts_from_pattern(pattern, count or 1, seed)
+    else:
+        texts = [checked_text(text or "")] * (count or 1)
+    last = seed + len(texts) - 1
+    if last > MAX_SEED:
+        raise Mistake(f"--seed {seed} and {len(texts)} texts end at seed {last}: seeds go up to {MAX_SEED}.")
+    style = Style(thickness, slant, width)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
+    controls = StyleControls.load(generator) if style.asked else None
+    stem = "line" if text is None else stem_of_text(texts[0])
+    ending = f"{style_suffix(style.asked, raw=raw)}.png"
+    names = [f"{stem}_seed_{number}{ending}" for number in range(seed, last + 1)]
+    metadata = Metadata(out)
+    metadata.check_free(names, texts)
+    for index, written in enumerate(tqdm(texts, unit="lines", disable=len(texts) < 50)):
+        name = names[index]
+        line = write_number(generator, written, seed + index, style, controls)
+        try:
+            recipe = Recipe.of(
+                generator, text=written, seed=seed + index, style=style.asked, controls=controls, scale=scale
             )
-        style = Style(thickness, slant, width)
-        generator = generator_from_weights(weights, raw=raw, every_z=every_z)
-        controls = StyleControls.load(generator) if style.asked else None
-        stem = "line" if text is None else stem_of_text(texts[0])
-        known = labels_from_file(out / LABELS)
-        for index, written in enumerate(tqdm(texts, unit="lines", disable=len(texts) < 50)):
-            line = write_number(generator, written, seed + index, style, controls)
-            name = f"{stem}_seed_{seed + index}{style_suffix(style.asked, raw=raw)}.png"
-            try:
-                recipe = Recipe.of(
-                    generator,
-                    text=written,
-                    seed=seed + index,
-                    style=style.asked,
-                    controls=controls,
-                    scale=scale,
-                )
-                picture = png_from_line(line.picture, scale=scale, recipe=recipe.to_text())
-            except ValueError as error:
-                raise Mistake(f"{error}.") from None
-            write_file(out / name, picture)
-            labels[name] = line.label(name, seed + index, scale)
-    finally:  # what was written before a stop is labelled too
-        if labels:
-            lines = (known | labels).values()
-            write_file(out / LABELS, "".join(f"{line}\n" for line in lines).encode())
+            picture = png_from_line(line.picture, scale=scale, recipe=recipe.to_text())
+        except ValueError as error:
+            raise Mistake(f"{error}.") from None
+        write_file(out / name, picture)
+        metadata.add(name, line.label(name, seed + index, scale))
+    metadata.finish()
 
 
 @click.command()
@@ -426,19 +438,78 @@ def texts_from_file(path: Path) -> list[str]:
     return texts
 
 
-def labels_from_file(path: Path) -> dict[str, str]:
-    """The lines of a labels.jsonl that is there already, by the picture that each is about."""
+class Metadata:
+    """metadata.jsonl of a folder: a line for each picture, added as soon as the picture is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / METADATA
+        self.known = self._read()
+        self.rewritten = False
+
+    def check_free(self, names: Sequence[str], texts: Sequence[str]) -> None:
+        """Raises Mistake if a picture would take the place of another text's, or of another program's."""
+        for name, text in zip(names, texts, strict=True):
+            path = self.folder / name
+            if name not in self.known and not path.exists():
+                continue
+            there = json.loads(self.known[name])["text"] if name in self.known else _text_in_png(path)
+            if there != text:
+                what = "another picture" if there is None else f"a picture of {there!r}"
+                raise Mistake(
+                    f"{path} is there already, {what}: choose another folder with --out, or another --seed."
+                )
+
+    def add(self, name: str, line: str) -> None:
+        self.rewritten |= name in self.known
+        self.known[name] = line
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        except OSError as error:
+            raise Mistake(
+                f"{self.path} cannot be written ({error.strerror}): choose another folder with --out."
+            ) from None
+
+    def finish(self) -> None:
+        """Print the path; a picture that was drawn again has its last line alone."""
+        if self.rewritten:
+            write_file(self.path, "".join(f"{line}\n" for line in self.known.values()).encode())
+        else:
+            click.echo(self.path)
+
+    def _read(self) -> dict[str, str]:
+        """The lines that are there, by picture, without a last one that a stop has cut short."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise Mistake(f"{self.path} cannot be read ({why}): choose another folder with --out.") from None
+        *lines, unfinished = text.split("\n")
+        try:
+            known = {}
+            if not '{"file_name": '.startswith(unfinished[:14]):
+                raise ValueError("no line that was cut short")
+            for line in lines:
+                told = json.loads(line)
+                known[str(told["file_name"])], _ = line, told["text"]
+        except (ValueError, TypeError, KeyError):
+            raise Mistake(
+                f"{self.path} holds no lines of this program: choose another folder with --out."
+            ) from None
+        if unfinished:
+            write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
+        return known
+
+
+def _text_in_png(path: Path) -> str | None:
+    """The number that a picture of this program reads; None of other files."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {json.loads(line)["file"]: line for line in lines}
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise Mistake(
-            f"{path} cannot be read ({error.strerror}): choose another folder with --out."
-        ) from None
-    except (ValueError, TypeError, KeyError):
-        raise Mistake(f"{path} holds no labels of this program: choose another folder with --out.") from None
+        told = recipe_text_from_png(path.read_bytes())
+        return Recipe.from_text(told).text if told else None
+    except (OSError, ValueError):
+        return None
 
 
 def _digest_of_our_weights() -> str:

@@ -16,7 +16,8 @@ from digit_generator.cli.options import (
 from digit_generator.export import hugging_face_files, onnx_from_weights
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
-from digit_generator.shapes import STROKE_MEASURES, MissingExtraError
+from digit_generator.recipe import STROKE_MEASURES
+from digit_generator.shapes import MissingExtraError
 from digit_generator.style import (
     SAMPLES,
     UNITS,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,17 @@ import click
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.shapes import STROKE_MEASURES
+from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.weights import WeightsError
 
 SCALE_HELP = "Enlarge each pixel to a square of this size; 1 keeps 28x28."
+
+
+def replace_unprintable() -> None:
+    """Let the standard streams print "?" for what their encoding lacks: a path must not end the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class Mistake(click.ClickException):
@@ -76,7 +85,7 @@ def style_options(command: Any) -> Any:
 def drawing_options(command: Any) -> Any:
     """--weights, --raw and --every-z: what draws, and how."""
     for option in (
-        click.option("--every-z", is_flag=True, help="Refuse no z: draw the first that each seed gives."),
+        click.option("--every-z", is_flag=True, help="Reject no z: draw the first that each seed gives."),
         click.option(
             "--raw", is_flag=True, help="The network's own pixels, not finished by MNIST's scan rule."
         ),

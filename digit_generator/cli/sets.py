@@ -17,8 +17,8 @@ from digit_generator.cli.options import (
     out_option,
     style_options,
 )
-from digit_generator.dataset import MANIFEST, SetFormat, write_dataset
 from digit_generator.dataset import MAX_COUNT as MAX_SET
+from digit_generator.dataset import SetFormat, manifest_name, write_dataset
 from digit_generator.dataset.shards import MAX_COUNT as MAX_SHARDED
 from digit_generator.dataset.shards import SHARD_SIZE, write_shards
 from digit_generator.generate import MAX_SEED
@@ -170,5 +170,5 @@ def dataset(
                 controls=controls,
                 progress=bar.update,
             )
-    for name in [*manifest["files"], MANIFEST]:
+    for name in [*manifest["files"], manifest_name(manifest["format"])]:
         click.echo(out / name)

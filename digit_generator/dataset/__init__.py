@@ -4,9 +4,9 @@ plan: what a set holds. formats: its files. folder: whole or not at all. write: 
 it. shards: many processes do, with Ray, for sets of any size.
 """
 
-from digit_generator.dataset.folder import MANIFEST
+from digit_generator.dataset.folder import MANIFEST, manifest_name
 from digit_generator.dataset.formats import SetFormat
 from digit_generator.dataset.plan import MAX_COUNT, DatasetError
 from digit_generator.dataset.write import write_dataset
 
-__all__ = ["MANIFEST", "MAX_COUNT", "DatasetError", "SetFormat", "write_dataset"]
+__all__ = ["MANIFEST", "MAX_COUNT", "DatasetError", "SetFormat", "manifest_name", "write_dataset"]

@@ -16,13 +16,22 @@ from digit_generator.dataset.plan import DatasetError
 MANIFEST = "manifest.json"
 
 
+def manifest_name(format: str) -> str:
+    """How the manifest of a set in this format is called.
+
+    Readers of a folder of Parquet files skip names that begin with "_", and take all others for Parquet.
+    """
+    return f"_{MANIFEST}" if format == "parquet" else MANIFEST
+
+
 def check_folder(out: Path) -> None:
     """DatasetError unless a set can be written to `out`: a folder that is not there yet, or an empty one."""
     try:
         if out.resolve() == Path.cwd():
             raise DatasetError(f"{out} is the folder you are in: name another, which will be made")
-        if out.is_dir() and any(out.iterdir()):
-            raise DatasetError(f"{out} is not empty: name another folder, which will be made")
+        if out.is_dir() and (names := sorted(path.name for path in out.iterdir())):
+            held = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+            raise DatasetError(f"{out} is not empty ({held}): name another folder, which will be made")
         if out.exists() and not out.is_dir():
             raise DatasetError(f"{out} is a file: name a folder, which will be made")
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle, until Python 3.12

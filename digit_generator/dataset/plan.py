@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digit_generator.errors import DigitGeneratorError
-from digit_generator.generate import MAX_SEED
+from digit_generator.generate import MAX_SEED, checked_whole
 
 PartName = Literal["train", "test"]
 MAX_COUNT = 10_000_000
@@ -54,13 +54,13 @@ def plan(
     Each part has the digits in their shares, as nearly as whole numbers go, shuffled. `at_most` is the
     largest set that is wanted, 2^32 or less: there are no more seeds.
     """
-    if count < 1 or test_count < 0 or count + test_count > at_most:
+    count = checked_whole("count", count, 1, at_most, DatasetError)
+    test_count = checked_whole("test_count", test_count, 0, at_most, DatasetError)
+    seed = checked_whole("seed", seed, 0, MAX_SEED, DatasetError)
+    if count + test_count > at_most:
         raise DatasetError(
-            f"{count} images to learn from and {test_count} to test on: expected at least 1 and at least 0,"
-            f" and at most {at_most} together"
+            f"{count} images to learn from and {test_count} to test on: expected at most {at_most} together"
         )
-    if not 0 <= seed <= MAX_SEED:
-        raise DatasetError(f"seed {seed} is not a whole number from 0 to {MAX_SEED}")
     weights = np.ones(10)
     if shares is not None:
         if not shares or not all(digit in range(10) and 0 <= share < 1e9 for digit, share in shares.items()):

@@ -31,13 +31,14 @@ from digit_generator.dataset.folder import (
     check_folder,
     check_space,
     file_record,
+    manifest_name,
     write_error_message,
 )
 from digit_generator.dataset.formats import BYTES, open_parquet, parquet_name, versions
 from digit_generator.dataset.plan import DatasetError, Part, part_record, plan
 from digit_generator.dataset.write import asked_style, blocks
 from digit_generator.files import write_whole
-from digit_generator.generate import MAX_SEED, DigitGenerator
+from digit_generator.generate import MAX_SEED, DigitGenerator, checked_whole
 from digit_generator.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 MAX_COUNT = MAX_SEED + 1  # each image has a seed of its own
 SHARD_SIZE = 100_000  # 27 MB and half a minute of a core; a billion images are 10,000 files
 MAX_SHARDS = 99_999  # their names have five figures
-UNFINISHED = "unfinished.json"  # in the folder until the set is whole: which set it will be
+UNFINISHED = "_unfinished.json"  # in the folder until the set is whole: which set it will be
 _BEFORE = {"finish": 0, "choice_sha256": ""}
 
 # Before NumPy is imported in a worker: there is a worker for each core, and its one thread is enough.
@@ -120,16 +121,17 @@ def write_shards(
     progress: called with each shard when it is there.
     The others are those of dataset.write_dataset; controls must be picklable.
 
-    Returns the manifest, as manifest.json has it. DatasetError for other arguments, a folder with anything
+    Returns the manifest, as its file has it. DatasetError for other arguments, a folder with anything
     but this set in it, a library that is not installed, a cluster that does not answer, a disk that is full
     or cannot be written. What was written by then stays and is not made again.
     """
     out = Path(out).absolute()
     asked = asked_style(style, controls)
     parts = plan(count, test_count, shares=shares, seed=seed, at_most=MAX_COUNT)
+    seed, shard_size = int(seed), checked_whole("shard_size", shard_size, 1, MAX_COUNT, DatasetError)
     shards = shards_of_parts(parts, shard_size)
-    if workers is not None and workers < 1:
-        raise DatasetError(f"{workers} workers: expected at least 1")
+    if workers is not None:
+        workers = checked_whole("workers", workers, 1, 10**6, DatasetError)
     _check_library()
     identity = {
         "weights_sha256": generator.digest,
@@ -165,8 +167,9 @@ def write_shards(
         }
         for path in out.glob(".*.parquet.*"):  # what killed workers had begun
             path.unlink()
-        write_whole(out / MANIFEST, bytes_of_manifest(manifest))
-        (out / UNFINISHED).unlink()
+        write_whole(out / manifest_name("parquet"), bytes_of_manifest(manifest))
+        for name in (UNFINISHED, UNFINISHED.removeprefix("_")):
+            (out / name).unlink(missing_ok=True)
     except OSError as error:
         raise DatasetError(write_error_message(out, error)) from None
     return manifest
@@ -204,7 +207,7 @@ def write_shard(job: Job, shard: Shard, bulk: BulkGenerator) -> Done:
                 write = open_parquet(unfinished, recipe, stack)
                 for block in blocks(bulk, part, job.style, job.controls):
                     write(block)
-            with unfinished.open("rb") as file:
+            with unfinished.open("r+b") as file:  # Windows syncs no file that was opened to be read
                 os.fsync(file.fileno())  # else a power cut may leave the name without the bytes
             unfinished.replace(path)
         finally:
@@ -227,7 +230,8 @@ def _is_there(path: Path, part: Part) -> bool:
 
 def _begun(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     """The manifest, if the set is whole; None if it is begun, or not even that. DatasetError otherwise."""
-    for name in (MANIFEST, UNFINISHED):
+    # Without "_": as version 0.1.0 called them.
+    for name in (manifest_name("parquet"), MANIFEST, UNFINISHED, UNFINISHED.removeprefix("_")):
         try:
             told = json.loads((out / name).read_bytes())
             # A set from before there was a finish or a choice is raw and of every z.
@@ -246,7 +250,7 @@ def _begun(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
                 f"{out} holds another set ({differing[0]} differs): name another folder, which will be made,"
                 " or ask for that set again"
             )
-        return told if name == MANIFEST else None
+        return told if name.endswith(MANIFEST) else None
     check_folder(out)
     return None
 

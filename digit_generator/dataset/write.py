@@ -19,11 +19,11 @@ import numpy as np
 from digit_generator import __version__
 from digit_generator.bulk import BulkGenerator
 from digit_generator.dataset.folder import (
-    MANIFEST,
     bytes_of_manifest,
     check_folder,
     check_space,
     file_records,
+    manifest_name,
     write_error_message,
 )
 from digit_generator.dataset.formats import BYTES, WRITERS, Block, SetFormat, check_library, versions
@@ -58,18 +58,21 @@ def write_dataset(
     style, controls: a style.Style and the style.StyleControls that draw it; None leaves the drawn one.
     progress: called with the number of images after every few thousand.
 
-    Returns the manifest, as manifest.json has it. DatasetError for other arguments, a folder that is not
+    Returns the manifest, as its file has it. DatasetError for other arguments, a folder that is not
     empty, a library that is not installed, and a disk that is full or cannot be written.
     """
     out = Path(out)
     parts = plan(count, test_count, shares=shares, seed=seed)
+    count, test_count, seed = int(count), int(test_count), int(seed)  # NumPy's numbers are no JSON
     if format not in get_args(SetFormat):
         raise DatasetError(f"format is {format!r}: expected one of {', '.join(get_args(SetFormat))}")
     asked = asked_style(style, controls)
     writer = WRITERS[format]
     check_library(format)
     check_folder(out)
-    if out.is_mount():  # the finished set is renamed to `out`, which nothing can be that another disk lies on
+    # The finished set is renamed to `out`, which nothing can be that another disk lies on. Path.is_mount
+    # would fail on Windows before Python 3.12.
+    if os.path.ismount(out):
         raise DatasetError(f"{out} is a mount point: name a folder in it, which will be made")
     unfinished = out.resolve().with_name(f".{out.resolve().name}.{os.getpid()}")
     try:
@@ -102,7 +105,7 @@ def write_dataset(
             "versions": versions(format),
             "files": file_records(unfinished, format),
         }
-        (unfinished / MANIFEST).write_bytes(bytes_of_manifest(manifest))
+        (unfinished / manifest_name(format)).write_bytes(bytes_of_manifest(manifest))
         place = out.resolve()  # of a link, where it leads
         if place.exists():
             place.rmdir()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from digit_generator.cli.options import Mistake
+from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.cache import Cache, write_json
 from digit_generator.evaluation.card import ALL, markdown_from_card, table, warnings_of
 from digit_generator.evaluation.data import EvaluationError
 from digit_generator.evaluation.publish import CLASSIC, card_and_by_eye, classic_beside, other_cards
 from digit_generator.evaluation.report import make_card, source_from_file
-from digit_generator.files import write_whole
+from digit_generator.files import check_writable, write_whole
 from digit_generator.weights import WeightsError, find_weights
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -49,6 +49,13 @@ def main(
 ) -> None:
     """Measure the digits of FILE: weights (.pth, .safetensors; generator.pth if left out), or an .npz of
     `pixels` uint8 [N, 28, 28] and `labels` [N]."""
+    for option, folder in (("--out", out), ("--cache", cache_dir)):
+        try:
+            check_writable(folder)
+        except OSError as error:
+            raise Mistake(
+                f"{folder} cannot be written ({error.strerror}): choose another folder with {option}."
+            ) from None
     try:
         file = file or find_weights()
         beside = classic or classic_beside(file)
@@ -74,4 +81,5 @@ def main(
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     main(prog_name="python -m digit_generator.evaluation")

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 
-from digit_generator.cli.options import Mistake
+from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.cache import write_json
 from digit_generator.evaluation.data import Digits, EvaluationError, mnist_from_folder
 from digit_generator.evaluation.measures.asked_for import share_of
@@ -211,4 +211,5 @@ def _text(path: Path) -> str:
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     main(prog_name="python -m digit_generator.evaluation.by_eye")

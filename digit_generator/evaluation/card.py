@@ -253,13 +253,13 @@ def _drawing(card: Card) -> str:
         else "The pixels are the network's own, not finished."
     )
     choice = (
-        "Every digit was drawn from the first z of its seed that the choice accepts. It refused the first z "
+        "Every digit was drawn from the first z of its seed that the choice accepts. It rejected the first z "
         f"of {100 * drawing['first_z_refused']:.1f} % of the {drawing['seeds']:,} seeds drawn. The "
         "choice looks at the network before its last layer and never saw the judges of this card "
         f"(`digit_generator/choose.py`, file `{drawing['choice_sha256'][:16]}…`). No image was looked at and "
         "left out."
         if drawing["choice_sha256"]
-        else "Every digit was drawn from the first z of its seed; no z was refused and no image left out."
+        else "Every digit was drawn from the first z of its seed; no z was rejected and no image left out."
     )
     return f"{choice} {finish}"
 

@@ -1,10 +1,10 @@
-"""Learn which z are refused: generator.pth -> generator.choice.safetensors (what it is for: choose.py).
+"""Learn which z are rejected: generator.pth -> generator.choice.safetensors (what it is for: choose.py).
 
     python -m digit_generator.evaluation.choice generator.pth --data-dir mnist
 
 1. Many digits are drawn and finished, and those of a broken shape are found (broken_shapes.py).
 2. A head of 64 units learns from what the generator has before its last layer how likely a shape is whole.
-3. The bounds are set such that the wanted share of z is refused.
+3. The bounds are set such that the wanted share of z is rejected.
 
 What a broken shape is follows from the first 55,000 training images. Judges that tell generated from real
 digits were tried as teachers as well, and made the digits worse: docs/experiments.md.
@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from digit_generator.bulk import BulkGenerator
 from digit_generator.choose import HIDDEN, UNITS, Choice, bytes_from_choice, choice_path
-from digit_generator.cli.options import Mistake
+from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.data import Digits, EvaluationError, Labels, mnist_from_folder
 from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
 from digit_generator.evaluation.protocol import LEARNED_IMAGES
@@ -34,9 +34,9 @@ from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
-REFUSED = 0.01
-"""Of the first z of a digit; of the first z of a hand, HANDS_REFUSED."""
-HANDS_REFUSED = 0.2
+REJECTED = 0.01
+"""Of the first z of a digit; of the first z of a hand, HANDS_REJECTED."""
+HANDS_REJECTED = 0.2
 
 FIRST_SEED = 4_100_000_000  # seeds that nobody else uses for measuring
 SEEDS = 6000
@@ -49,11 +49,11 @@ _BLOCK = 2000
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), required=True, help="MNIST.")
-@click.option("--refuse", type=click.FloatRange(0, 0.9), default=REFUSED, show_default=True)
-@click.option("--refuse-hands", type=click.FloatRange(0, 0.9), default=HANDS_REFUSED, show_default=True)
+@click.option("--reject", type=click.FloatRange(0, 0.9), default=REJECTED, show_default=True)
+@click.option("--reject-hands", type=click.FloatRange(0, 0.9), default=HANDS_REJECTED, show_default=True)
 @click.option("--seeds", type=click.IntRange(50), default=SEEDS, show_default=True)
-def main(file: Path, data_dir: Path, refuse: float, refuse_hands: float, seeds: int) -> None:
-    """Learn which z of FILE are refused, and write the choice file beside it (four minutes)."""
+def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: int) -> None:
+    """Learn which z of FILE are rejected, and write the choice file beside it (four minutes)."""
     try:
         generator = DigitGenerator.load(file, every_z=True)
         real = mnist_from_folder(data_dir, "train")[:LEARNED_IMAGES]
@@ -65,13 +65,13 @@ def main(file: Path, data_dir: Path, refuse: float, refuse_hands: float, seeds: 
         "weights_sha256": generator.digest,
         "digit_bound": 0.0,
         "hand_bound": 0.0,
-        "refused": refuse,
-        "hands_refused": refuse_hands,
+        "refused": reject,
+        "hands_refused": reject_hands,
         "seeds": [FIRST_SEED, seeds],
     }
     scores = Choice(bytes_from_choice(arrays, record), generator.digest).scores(hidden, labels)
-    record["digit_bound"] = float(np.quantile(scores, refuse))
-    record["hand_bound"] = float(np.quantile(scores.reshape(-1, 10).min(axis=1), refuse_hands))
+    record["digit_bound"] = float(np.quantile(scores, reject))
+    record["hand_bound"] = float(np.quantile(scores.reshape(-1, 10).min(axis=1), reject_hands))
     path = choice_path(file)
     write_whole(path, bytes_from_choice(arrays, record))
     accepted = scores > record["digit_bound"]
@@ -147,4 +147,5 @@ def learned_head(
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     main()

@@ -15,7 +15,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from digit_generator.cli.options import Mistake
+from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.data import (
     Digits,
     EvaluationError,
@@ -132,4 +132,5 @@ def told_from_real(digits: Digits, real: Digits, view: Callable[[Pixels], Pixels
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     main()

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digit_generator.evaluation.data import Digits, random_order, random_part
 from digit_generator.evaluation.protocol import BLIND_IMAGES
+from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.render import sheet_from_pixels
-from digit_generator.shapes import STROKE_MEASURES
 
 if TYPE_CHECKING:
     from digit_generator.evaluation.ruler import Disliked

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from digit_generator.cli.options import replace_unprintable
 from digit_generator.evaluation.card import Card, figures_of, markdown_from_card, readme_table, with_by_eye
 from digit_generator.evaluation.data import EvaluationError
 from digit_generator.files import write_whole
@@ -103,4 +104,5 @@ def stale(root: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     main()

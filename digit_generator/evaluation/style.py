@@ -19,7 +19,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from digit_generator.cli.options import Mistake
+from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.cache import write_json
 from digit_generator.evaluation.data import Digits, EvaluationError, Floats, Pixels, mnist_from_folder
 from digit_generator.evaluation.networks.classifier import features_and_probabilities
@@ -28,7 +28,8 @@ from digit_generator.evaluation.networks.ocr import ocr_texts
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.number import line_from_cells, texts_from_pattern, write_number
-from digit_generator.shapes import STROKE_MEASURES, measured_shapes
+from digit_generator.recipe import STROKE_MEASURES
+from digit_generator.shapes import measured_shapes
 from digit_generator.style import UNITS, Style, StyleControls, StyleError
 from digit_generator.weights import WeightsError
 
@@ -240,4 +241,5 @@ def _percent(share: float) -> str:
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     main(prog_name="python -m digit_generator.evaluation.style")

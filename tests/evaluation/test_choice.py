@@ -56,7 +56,7 @@ def test_the_command_writes_a_file_that_refuses_the_wanted_share(
 ) -> None:
     monkeypatch.setattr(choice_module, "mnist_from_folder", lambda *_: usual)
     path = Path(shutil.copy(ROOT / "generator.pth", tmp_path))
-    options = ["--data-dir", str(tmp_path), "--seeds", "50", "--refuse", "0.3", "--refuse-hands", "0.4"]
+    options = ["--data-dir", str(tmp_path), "--seeds", "50", "--reject", "0.3", "--reject-hands", "0.4"]
     result = CliRunner().invoke(main, [str(path), *options])
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == str(choice_path(path))

@@ -328,3 +328,17 @@ def ruler_of_drawn(tmp_path):
     from digit_generator.evaluation.networks.judges import judge
 
     return ruler.Ruler(report.RealSide.from_folder(tmp_path, "test"), judge(), Cache(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("option", ["--out", "--cache"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(
+    weights_file, tmp_path, monkeypatch, option
+):
+    monkeypatch.setattr(command, "make_card", forbid)
+    (tmp_path / "file").write_text("mine")
+    folders = {"--data-dir": tmp_path, "--out": tmp_path / "card", "--cache": tmp_path / "cache"}
+    folders[option] = tmp_path / "file" / "folder"
+    words = [str(word) for pair in folders.items() for word in pair]
+    result = CliRunner().invoke(command.main, [str(weights_file), *words])
+    assert result.exit_code == 2
+    assert f"cannot be written (Not a directory): choose another folder with {option}." in result.output

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 from digit_generator.evaluation.data import Floats, Labels, Pixels
-from digit_generator.shapes import STROKE_MEASURES, measured_shapes
+from digit_generator.recipe import STROKE_MEASURES
+from digit_generator.shapes import measured_shapes
 
 
 def spread_per_digit(values: NDArray[np.floating[Any]], labels: Labels) -> list[float]:
