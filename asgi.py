@@ -31,15 +31,18 @@ except DigitGeneratorError as error:
     raise SystemExit(2) from None
 
 
-# uvicorn has set its loggers by now; when Streamlit starts, it gives them a second handler and its own level.
+# uvicorn has set up its loggers before it imports this file. Streamlit gives them a second handler and
+# another level when it starts.
 LOGGERS = [logging.getLogger(f"uvicorn{name}") for name in ("", ".access", ".asgi", ".error")]
-AS_SET = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in LOGGERS]
+AS_SET_UP = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in LOGGERS]
 
 
 @asynccontextmanager
 async def log_once(_: st.App) -> AsyncIterator[None]:
-    """Give uvicorn's loggers back as uvicorn set them, so that each request is logged once."""
-    for logger, logger.handlers, logger.propagate, level in AS_SET:
+    """Set uvicorn's loggers back to what they were before Streamlit, so that each request is logged once."""
+    for logger, handlers, propagate, level in AS_SET_UP:
+        logger.handlers = handlers
+        logger.propagate = propagate
         logger.setLevel(level)
     yield
 

@@ -45,7 +45,7 @@ COLUMNS = 10  # of a sheet, at most
 TIMEOUT = 5  # seconds from a request's arrival to its answer, waiting included
 THREADS = 2  # that draw at a time; the others wait
 CORS_VARIABLE = "DIGITS_CORS"
-"""Environment variable: the origins whose pages may read the answers, apart by commas or spaces; * for all."""
+"""Environment variable: the origins whose pages may read the answers, separated by commas; * for all."""
 METHODS = "GET, HEAD"  # that every address takes
 
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -179,8 +179,8 @@ class OriginError(DigitGeneratorError):
 app = FastAPI(
     title="Handwritten digits",
     version=__version__,
-    description="Digits that nobody wrote: the network's shape, MNIST's own scan rule. The same digit, seed,"
-    " weights, choice and finish give the same picture. HEAD answers as GET does, without a body.",
+    description="Handwritten-style digits, drawn by a small neural network. The same digit, seed, weights,"
+    " choice and finish give the same picture. HEAD answers as GET does, without a body.",
     responses={
         422: {"model": Problem, "description": "A parameter is not as expected"},
         503: {"model": Problem, "description": f"No trained model, or no answer within {TIMEOUT} seconds"},
@@ -191,7 +191,7 @@ app = FastAPI(
 
 
 def allow_origins(application: FastAPI, origins: str) -> None:
-    """Let pages of these origins, apart by commas or spaces, read the answers; none if there are none.
+    """Let pages of these origins, separated by commas or spaces, read the answers; none if there are none.
 
     An origin may end in a slash, have capital letters, and name the port that its scheme has anyway; it is
     compared as browsers send it. Raises OriginError if one of them is not an origin.
@@ -218,8 +218,8 @@ def _origin(given: str) -> str:
             host = f"[{IPv6Address(host[1:-1])}]"
     except ValueError:
         raise OriginError(
-            f"{CORS_VARIABLE} has {given[:_TOLD]!r}, which is not an origin: expected a scheme and a host such as"
-            " https://your.page or http://localhost:3000, without a path"
+            f"{CORS_VARIABLE} has {given[:_TOLD]!r}, which is not an origin: expected a scheme and a host"
+            " such as https://your.page or http://localhost:3000, without a path"
         ) from None
     other_port = f":{int(port)}" if port and int(port) != _PORTS.get(scheme) else ""
     return f"{scheme}://{host}{other_port}"
@@ -510,7 +510,8 @@ p { margin: .5rem 0 }
 code { overflow-wrap: anywhere }
 div { overflow-x: auto }
 table { border-collapse: collapse }
-th, td { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid #8886 }
+th, td { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0 }
+th, td { border-bottom: 1px solid #8886 }
 """
 
 
@@ -551,7 +552,7 @@ def _section(path: str, operation: dict[str, Any], root: str) -> str:
     rows = "".join(_row(parameter) for parameter in parameters)
     head = "<tr><th>Parameter<th>In<th>Value<th>Default<th>Meaning"
     answers = [
-        f"{code} ({escape(', '.join(answer.get('content', {'no body': {}})))}): {escape(answer['description'])}"
+        f"{code} ({', '.join(answer.get('content', ['no body']))}): {answer['description']}"
         for code, answer in sorted(operation["responses"].items())
     ]
     return f"""\
@@ -559,7 +560,7 @@ def _section(path: str, operation: dict[str, Any], root: str) -> str:
 <p>{escape(operation["description"])}</p>
 <p>Example: <a href="{escape(example.lstrip("/"))}"><code>{escape(root + example)}</code></a></p>
 {f"<div><table>{head}{rows}</table></div>" if rows else ""}
-<p>Answers: {"; ".join(answers)}</p>
+<p>Answers: {escape("; ".join(answers))}</p>
 """
 
 

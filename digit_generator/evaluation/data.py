@@ -117,8 +117,8 @@ class RealSide:
     stand_in: Digits  # half of the reference, in the place of the generated: real against real
     opposite: Digits  # the other half: what that, and as many generated ones, are compared against
     known: Digits  # what a generator may have copied from, in random order
-    innocent: Digits  # real digits that were certainly not copied
-    innocent_known: Digits  # from these, in random order
+    not_copied: Digits  # real digits that were certainly not copied
+    not_copied_known: Digits  # from these, in random order
 
     @classmethod
     def from_folder(cls, folder: Path, against: Against) -> RealSide:
@@ -129,21 +129,29 @@ class RealSide:
         count = len(validation)
         if against == "test":
             reference = mnist_from_folder(folder, "t10k")
-            known, innocent, innocent_known = random_part(train, len(train)), validation, shuffled
+            known, not_copied, not_copied_known = random_part(train, len(train)), validation, shuffled
         else:
             reference = validation
-            known, innocent, innocent_known = shuffled, shuffled[:count], shuffled[count:]
+            known, not_copied, not_copied_known = shuffled, shuffled[:count], shuffled[count:]
         halves = random_part(reference, len(reference))
         half = len(reference) // 2
-        return cls(against, learned, reference, halves[:half], halves[half:], known, innocent, innocent_known)
+        return cls(
+            against, learned, reference, halves[:half], halves[half:], known, not_copied, not_copied_known
+        )
 
 
 def _published_bytes(folder: Path, name: str) -> bytes:
-    for path in (folder / f"{name}.gz", folder / name):
+    """One file's bytes, under any name and place that common programs unpack it to."""
+    spellings = [name + suffix for suffix in ("", ".gz")]
+    spellings += [spelling.replace("-idx", ".idx") for spelling in spellings]
+    places = (folder, folder / "MNIST" / "raw", folder / "raw")
+    paths = [place / spelling for place in places for spelling in spellings]
+    # A folder of the file's name may hold it.
+    for path in (candidate for path in paths for candidate in (path, *(path / each for each in spellings))):
         if path.is_file():
             content = path.read_bytes()
             with suppress(OSError, EOFError, zlib.error):  # a broken archive differs too
-                content = gzip.decompress(content) if path.suffix == ".gz" else content
+                content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
             if hashlib.sha256(content).hexdigest() != MNIST_SHA256[name]:
                 raise EvaluationError(f"{path} differs from MNIST's published file; fetch it again.")
             return content

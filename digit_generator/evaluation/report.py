@@ -319,7 +319,7 @@ def real_rows(ruler: Ruler, number: int, learner_images: int) -> Rows:
         "distance": lambda: ruler.distance(side.stand_in),
         "neighbours": lambda: ruler.neighbours(side.stand_in),
         "two_sample": lambda: ruler.two_sample(side.stand_in),
-        "copying": lambda: ruler.copying(side.innocent, side.innocent_known),
+        "copying": lambda: ruler.copying(side.not_copied, side.not_copied_known),
         "diversity": lambda: ruler.diversity(side.stand_in, side.opposite),
     }
 
@@ -328,11 +328,11 @@ def validation_rows(ruler: Ruler) -> Rows:
     """What computes each row for the validation images against the test images: real, but by other hands."""
     side = ruler.side
     return {
-        "broken_shapes": lambda: ruler.broken_shapes(side.innocent),
-        "distance": lambda: ruler.distance(side.innocent),
-        "neighbours": lambda: ruler.neighbours(side.innocent),
-        "two_sample": lambda: ruler.two_sample(side.innocent),
-        "diversity": lambda: ruler.diversity(side.innocent, side.opposite),
+        "broken_shapes": lambda: ruler.broken_shapes(side.not_copied),
+        "distance": lambda: ruler.distance(side.not_copied),
+        "neighbours": lambda: ruler.neighbours(side.not_copied),
+        "two_sample": lambda: ruler.two_sample(side.not_copied),
+        "diversity": lambda: ruler.diversity(side.not_copied, side.opposite),
     }
 
 

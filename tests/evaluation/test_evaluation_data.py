@@ -88,8 +88,8 @@ def test_roles_against_the_test_set(small_mnist):
     assert len(side.stand_in) == len(side.opposite) == 10
     assert levels(side.stand_in) | levels(side.opposite) == set(range(20))
     assert levels(side.known) == set(range(60))
-    assert levels(side.innocent) == set(range(40, 60))
-    assert levels(side.innocent_known) == set(range(40))
+    assert levels(side.not_copied) == set(range(40, 60))
+    assert levels(side.not_copied_known) == set(range(40))
 
 
 def test_roles_against_validation_never_open_the_test_set(small_mnist):
@@ -100,9 +100,9 @@ def test_roles_against_validation_never_open_the_test_set(small_mnist):
     assert levels(side.reference) == set(range(40, 60))
     assert len(side.stand_in) == len(side.opposite) == 10
     assert levels(side.stand_in) | levels(side.opposite) == set(range(40, 60))
-    assert len(side.innocent) == 20
-    assert levels(side.innocent) | levels(side.innocent_known) == set(range(40))
-    assert not levels(side.innocent) & levels(side.innocent_known)
+    assert len(side.not_copied) == 20
+    assert levels(side.not_copied) | levels(side.not_copied_known) == set(range(40))
+    assert not levels(side.not_copied) & levels(side.not_copied_known)
 
 
 def test_halves_are_drawn_not_cut(small_mnist):
@@ -176,3 +176,26 @@ def test_pickled_objects_are_never_loaded(tmp_path):
 
 def test_the_digests_of_mnist_are_those_of_the_training_file():
     assert MNIST_SHA256 == mnist_gan_training.DATA_SHA256
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "{name}",
+        "{dotted}",
+        "{dotted}.gz",
+        "{dotted}/{name}",
+        "{name}/{dotted}",
+        "MNIST/raw/{name}.gz",
+        "raw/{name}",
+    ],
+)
+def test_folders_as_people_have_them(small_mnist, tmp_path_factory, place):
+    folder = tmp_path_factory.mktemp("theirs")
+    for path in small_mnist.glob("*.gz"):
+        name = path.name.removesuffix(".gz")
+        target = folder / place.format(name=name, dotted=name.replace("-idx", ".idx"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = path.read_bytes()
+        target.write_bytes(content if place.endswith(".gz") else gzip.decompress(content))
+    assert len(mnist_from_folder(folder, "t10k")) == PARTS["t10k"]

@@ -26,11 +26,11 @@ PICTURES = {"digits.png", "least-liked.png", "shapes.png", "blind.png", "blind-k
 @pytest.fixture(autouse=True)
 def small(draw, monkeypatch):
     """The protocol with small numbers, and drawn digits as the real side."""
-    learned, reference, innocent = draw(4 * N, 1), draw(N, 2), draw(N // 2, 3)
+    learned, reference, not_copied = draw(4 * N, 1), draw(N, 2), draw(N // 2, 3)
     halves = reference[: N // 2], reference[N // 2 :]
 
     def from_folder(folder, against):
-        return RealSide(against, learned, reference, *halves, learned, innocent, learned)
+        return RealSide(against, learned, reference, *halves, learned, not_copied, learned)
 
     monkeypatch.setattr(report.RealSide, "from_folder", from_folder)
     for name, value in {

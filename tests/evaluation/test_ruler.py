@@ -71,9 +71,9 @@ def sets(draw) -> dict[str, Digits]:
 
 @pytest.fixture(scope="module")
 def ruler(draw, tmp_path_factory) -> Ruler:
-    known, reference, innocent = draw(N, 1), draw(N, 2), draw(N // 2, 4)
+    known, reference, not_copied = draw(N, 1), draw(N, 2), draw(N // 2, 4)
     half = N // 2
-    side = RealSide("test", known, reference, reference[:half], reference[half:], known, innocent, known)
+    side = RealSide("test", known, reference, reference[:half], reference[half:], known, not_copied, known)
     return Ruler(side, judge(), Cache(tmp_path_factory.mktemp("cache")))
 
 
