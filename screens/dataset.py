@@ -111,7 +111,7 @@ def ask(
 
 
 @st.cache_resource
-def turn() -> threading.Lock:
+def dataset_lock() -> threading.Lock:
     """Held while a set is made: one at a time, so that visitors of the other pages do not have to wait."""
     return threading.Lock()
 
@@ -130,9 +130,9 @@ def make(generator: DigitGenerator, controls: StyleControls | None, order: Mappi
         )
         return
     waiting = "Waiting for another visitor's set ..."
-    bar = st.progress(0.0, waiting if turn().locked() else "Generating ...")
+    bar = st.progress(0.0, waiting if dataset_lock().locked() else "Generating ...")
     try:
-        with turn():
+        with dataset_lock():
             st.session_state["dataset.made"] = zip_of_set(generator, controls, order, bar)
     except (DatasetError, StyleError, OSError) as error:
         st.warning(escape_markdown(sentence(error)), icon=":material/warning:")

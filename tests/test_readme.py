@@ -58,7 +58,7 @@ NOT_RUN = (
     "python -m digit_generator style learn",  # two minutes
     "python -m digit_generator.evaluation",  # MNIST, and up to an hour
     "python mnist_gan_training.py",
-    "python3 -m http.server ",
+    "python -m tools.serve_web",
     "python3 -m venv .venv",
     "streamlit run app.py",
 )

@@ -120,9 +120,13 @@ def test_the_workflow_is_valid_and_runs_what_ci_runs_on_every_python() -> None:
     assert matrix == {
         "everything": ["3.11", "3.12", "3.13"],
         "drawing": ["3.11", "3.12", "3.13", "3.14"],
+        "drawing_elsewhere": ["3.11", "3.13"],
     }
     assert "- run: bash .ci/run\n" in jobs["everything"]
     assert "- run: make test-draw\n" in jobs["drawing"]
+    assert "system: [windows-latest, macos-latest]\n" in jobs["drawing_elsewhere"]
+    for path in re.findall(r"tests/\S+", jobs["drawing_elsewhere"]):
+        assert (ROOT / path).is_file(), path
 
 
 def test_the_pythons_that_the_package_promises_are_those_of_the_workflow() -> None:

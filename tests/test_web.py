@@ -7,8 +7,12 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import tomllib
+import urllib.request
 from collections.abc import Callable
+from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,7 @@ from digit_generator import choose, finish
 from digit_generator.choose import Choice, choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import arrays_from_file, digest_of_file
+from tools import serve_web
 from tools.serving import ROOT
 
 WEB = ROOT / "web"
@@ -192,3 +197,15 @@ def test_the_colours_are_those_of_the_streamlit_page() -> None:
     assert f"--round: {theme['baseRadius']};" in style
     for scheme in ("light", "dark"):  # what the browser's own frame is given
         assert f'({"prefers-color-scheme: " + scheme})" content="{theme[scheme]["backgroundColor"]}"' in PAGE
+
+
+def test_scripts_are_served_as_scripts_whatever_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Windows registry may call .js text/plain, and a browser runs no such module."""
+    monkeypatch.setattr("mimetypes.guess_type", lambda *_, **__: ("text/plain", None))
+    handler = partial(serve_web.Files, directory=serve_web.WEB)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name, kind in (("page.js", "text/javascript"), ("style.css", "text/css"), ("", "text/html")):
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/{name}") as answer:
+                assert answer.headers["Content-Type"] == kind
+        server.shutdown()

@@ -45,15 +45,22 @@ async function keepAll() {
 async function answer(request) {
   try {
     const response = await fetch(request)
-    if (response.ok) {
-      const cache = await caches.open(CACHE)
-      await cache.put(withoutSearch(request), response.clone())
-    }
+    if (response.ok) await keep(request, response.clone())
     return response
   } catch (error) {
     const kept = await caches.match(withoutSearch(request))
     if (kept) return kept
     throw error
+  }
+}
+
+// A full disk or a private window may refuse it. The answer of the network must not be lost for that.
+async function keep(request, response) {
+  try {
+    const cache = await caches.open(CACHE)
+    await cache.put(withoutSearch(request), response)
+  } catch {
+    // The page works online.
   }
 }
 

@@ -146,8 +146,8 @@ def _published_bytes(folder: Path, name: str) -> bytes:
     spellings += [spelling.replace("-idx", ".idx") for spelling in spellings]
     places = (folder, folder / "MNIST" / "raw", folder / "raw")
     paths = [place / spelling for place in places for spelling in spellings]
-    # A folder of the file's name may hold it.
-    for path in (candidate for path in paths for candidate in (path, *(path / each for each in spellings))):
+    paths += [path / spelling for path in paths for spelling in spellings]  # in a folder of the file's name
+    for path in paths:
         if path.is_file():
             content = path.read_bytes()
             with suppress(OSError, EOFError, zlib.error):  # a broken archive differs too
