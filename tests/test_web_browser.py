@@ -831,7 +831,8 @@ def test_a_page_that_cannot_start_says_how_to_serve_it(
     else:
         page = visit(site, java_script_enabled=False, **options)
     expect(page.locator("#not-started")).to_be_visible()
-    expect(page.locator("#not-started")).to_contain_text("python3 -m http.server --directory web 8000")
+    for command in ("python3 -m http.server --directory web 8000", "python -m tools.serve_web"):
+        expect(page.locator("#not-started")).to_contain_text(command)
 
 
 def test_it_works_without_a_network_once_it_was_open(
@@ -849,6 +850,28 @@ def test_it_works_without_a_network_once_it_was_open(
     np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), choosy.digits(5, range(12, 17)))
     page.get_by_role("button", name="Show the answer").click()
     expect(page.locator("#score")).to_contain_text("So far")
+
+
+@pytest.mark.parametrize("fails", ["open", "put"])
+def test_a_cache_that_fails_loses_no_answer_of_the_network(
+    visit: Callable[..., Page], site: str, fails: str
+) -> None:
+    """In the service worker: a full disk, a private window."""
+    script = (ROOT / "web" / "offline.js").read_text()
+    given = visit(site, bypass_csp=True).evaluate(
+        """async ([script, fails]) => {
+            const refuse = async () => { throw new Error('the disk is full') }
+            const open = fails === 'open' ? refuse : async () => ({ put: refuse })
+            const caches = { open, match: async () => {} }
+            const self = { addEventListener() {}, registration: { scope: '' } }
+            const fetch = async () => new Response('from the network')
+            const worker = new Function('self', 'caches', 'fetch', script + '; return answer')
+            const answer = worker(self, caches, fetch)
+            return (await answer(new Request('https://example.org/'))).text()
+        }""",
+        [script, fails],
+    )
+    assert given == "from the network"
 
 
 def test_the_policy_holds(visit: Callable[..., Page], site: str) -> None:
