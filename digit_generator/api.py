@@ -90,7 +90,7 @@ class One(BaseModel):
     raw: int = Field(
         0, ge=0, le=1, description="1: the network's own pixels, not finished by MNIST's scan rule."
     )
-    every_z: int = Field(0, ge=0, le=1, description="1: refuse no z.")
+    every_z: int = Field(0, ge=0, le=1, description="1: reject no z.")
     weights: str | None = Field(
         None,
         pattern=_DIGEST,

@@ -21,7 +21,7 @@ from PIL import Image
 
 from digit_generator.finish import scans
 from digit_generator.generate import MAX_SEED, DigitGenerator, latents_from_seeds
-from digit_generator.render import png_from_line
+from digit_generator.render import digits_from_training_sheet, png_from_line
 from screens import ROOT
 from screens.address import Address, initial_state, show_address
 from screens.chart import chart
@@ -141,14 +141,8 @@ def film_strip(sheets: list[tuple[str, int]]) -> dict[int, npt.NDArray[np.uint8]
     for name, _ in sheets:
         if epoch := re.search(r"epoch-(\d+)\.png$", name):
             with Image.open(name) as picture:
-                strip[int(epoch[1])] = digits_from_sheet(np.asarray(picture.convert("L")))
+                strip[int(epoch[1])] = digits_from_training_sheet(np.asarray(picture.convert("L")))
     return strip
-
-
-def digits_from_sheet(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The digits of a training sheet, uint8 [10, 10, 28, 28]: cells of 30 below a margin of 14, doubled."""
-    cells = sheet[28 : 28 + 600 : 2, 0:600:2].reshape(10, 30, 10, 30).swapaxes(1, 2)
-    return cells[:, :, :28, :28].copy()
 
 
 def show_losses() -> None:
