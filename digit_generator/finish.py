@@ -18,6 +18,7 @@ threads and processor change nothing. Chance is a hash of (seed, digit, place).
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -118,7 +119,7 @@ def _in_chunks(
         for size in np.unique(sizes):
             part = np.flatnonzero(sizes == size)
             scan = _scan(raw[chunk][part], int(size), chance[part])
-            greys = _boxed(scan, chance[part]) if in_box else _in_place(scan)
+            greys = boxed_pixels(scan, chance[part]) if in_box else _in_place(scan)
             finished[start + part] = greys
     return finished
 
@@ -164,21 +165,32 @@ def enlargement(size: int) -> _Float32:
     return weights.astype(np.float32)
 
 
-def _drop_small_pieces(scan: _Bools) -> None:
-    """Erase, in place, of each [B, size, size] the pieces (8-connected) much smaller than its largest one.
+class Runs(NamedTuple):
+    """The runs (unbroken rows of ink) of scans: int [R] each, image by image, row by row, left to right."""
 
-    Works on runs, the unbroken rows of ink: two runs of neighbouring rows that touch are one piece.
+    image: _Ints
+    row: _Ints
+    start: _Ints  # the first column
+    end: _Ints  # the first column after it
+    piece: _Ints  # the number of the first run of its piece; runs of one piece (8-connected) have the same
+
+
+def labelled_runs(scans: _Bools) -> Runs:
+    """bool [B, H, W], True for ink -> the runs, each with its piece.
+
+    Two runs of neighbouring rows that touch, also at a corner, are one piece. Time grows with the number of
+    pixels.
     """
-    count, size, _ = scan.shape
-    width = size + 2  # with a gap, so that no run touches one across the border
-    padded = np.zeros((count, size + 2, width), np.int8)
-    padded[:, 1:-1, 1:-1] = scan
+    _, height, width = scans.shape
+    line = width + 2  # with a gap, so that no run touches one across the border
+    padded = np.zeros((len(scans), height + 2, line), np.int8)
+    padded[:, 1:-1, 1:-1] = scans
     change = np.diff(padded.reshape(-1), prepend=np.int8(0))
     starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
     first = np.searchsorted(
-        ends, starts - width, "left"
+        ends, starts - line, "left"
     )  # of the row above, the first that ends here or later
-    after = np.searchsorted(starts, ends - width, "right")
+    after = np.searchsorted(starts, ends - line, "right")
     touching = np.maximum(after - first, 0)
     below = np.repeat(np.arange(len(starts)), touching)
     above = np.arange(len(below)) - np.repeat(np.cumsum(touching) - touching, touching) + first[below]
@@ -192,20 +204,32 @@ def _drop_small_pieces(scan: _Bools) -> None:
         if (joined == piece).all():
             break
         piece = joined
-    area = np.bincount(piece, weights=ends - starts, minlength=len(starts))[piece]
-    image = starts // ((size + 2) * width)
-    largest = np.zeros(count)
-    np.maximum.at(largest, image, area)
-    for run in np.flatnonzero(100 * area < SMALLEST_PIECE * largest[image]):
-        row, column = divmod(int(starts[run]) - int(image[run]) * (size + 2) * width, width)
-        scan[image[run], row - 1, column - 1 : column - 1 + int(ends[run] - starts[run])] = False
+    image, place = np.divmod(starts, (height + 2) * line)
+    row, column = np.divmod(place, line)
+    return Runs(image, row - 1, column - 1, column - 1 + ends - starts, piece)
+
+
+def _drop_small_pieces(scan: _Bools) -> None:
+    """Erase, in place, of each [B, size, size] the pieces (8-connected) much smaller than its largest one."""
+    runs = labelled_runs(scan)
+    lengths = runs.end - runs.start
+    area = np.bincount(runs.piece, weights=lengths, minlength=len(lengths))[runs.piece]
+    largest = np.zeros(len(scan))
+    np.maximum.at(largest, runs.image, area)
+    for run in np.flatnonzero(100 * area < SMALLEST_PIECE * largest[runs.image]):
+        scan[runs.image[run], runs.row[run], runs.start[run] : runs.end[run]] = False
 
 
 # From the scan to pixels
 
 
-def _boxed(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
-    """MNIST's rule: crop to a square, area average into 20x20, brightest to 255, centre of mass."""
+def boxed_pixels(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
+    """Scans -> pixels, uint8 [B, 28, 28], by MNIST's rule: crop to a square, area average into 20x20,
+    brightest to 255, centre of mass.
+
+    scan is bool [B, size, size], True for ink, which is 96 pixels high and wide at most; one without ink
+    stays empty. chance, uint32 [B], decides which of the brightest pixels are 254.
+    """
     count, size, _ = scan.shape
     finished = np.zeros((count, _SIDE, _SIDE), np.uint8)
     rows: _Bools = np.asarray(scan.any(axis=2))  # [B, size]

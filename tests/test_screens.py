@@ -25,10 +25,10 @@ from digit_generator.generate import latents_from_seeds
 from digit_generator.morph import morph
 from digit_generator.number import write_number
 from digit_generator.recipe import Recipe
-from digit_generator.render import recipe_text_from_png
+from digit_generator.render import digits_from_training_sheet, recipe_text_from_png
 from digit_generator.style import Style, StyleControls, bytes_from_controls, styled_digits
 from screens.game import pixels_of_tile, tiles_of_round
-from screens.learn import ROWS, card_columns, card_rows, digits_from_sheet, verdict
+from screens.learn import ROWS, card_columns, card_rows, verdict
 from screens.styles import nearest_style
 from screens.widgets import escape_markdown
 
@@ -495,7 +495,9 @@ def test_digits_are_cut_from_a_sheet_where_the_training_put_them() -> None:
         for seed in range(10):
             top, left = 14 + 30 * digit, 30 * seed
             canvas[top : top + 28, left : left + 28] = digits[digit, seed]
-    np.testing.assert_array_equal(digits_from_sheet(canvas.repeat(2, axis=0).repeat(2, axis=1)), digits)
+    np.testing.assert_array_equal(
+        digits_from_training_sheet(canvas.repeat(2, axis=0).repeat(2, axis=1)), digits
+    )
 
 
 def test_the_card_of_this_repository_can_be_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -49,19 +50,15 @@ def main(
 ) -> None:
     """Measure the digits of FILE: weights (.pth, .safetensors; generator.pth if left out), or an .npz of
     `pixels` uint8 [N, 28, 28] and `labels` [N]."""
-    for option, folder in (("--out", out), ("--cache", cache_dir)):
-        try:
-            check_writable(folder)
-        except OSError as error:
-            raise Mistake(
-                f"{folder} cannot be written ({error.strerror}): choose another folder with {option}."
-            ) from None
     try:
         file = file or find_weights()
         beside = classic or classic_beside(file)
+        source = source_from_file(file, name)
+        textbook = source_from_file(beside, "classic") if beside else None
+        check_folders({"--out": out, "--cache": cache_dir})
         card = make_card(
-            source_from_file(file, name),
-            source_from_file(beside, "classic") if beside else None,
+            source,
+            textbook,
             data_dir=data_dir,
             pictures_dir=out / "quality",
             against=against,
@@ -78,6 +75,17 @@ def main(
     for warning in warnings_of(card):
         click.echo(f"Warning: {warning}", err=True)
     click.echo(out / "quality.md")
+
+
+def check_folders(folders: Mapping[str, Path]) -> None:
+    """Raises Mistake, before anything is measured, if one of the options' folders cannot be written."""
+    for option, folder in folders.items():
+        try:
+            check_writable(folder)
+        except OSError as error:
+            raise Mistake(
+                f"{folder} cannot be written ({error.strerror}): choose another folder with {option}."
+            ) from None
 
 
 if __name__ == "__main__":

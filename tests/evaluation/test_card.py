@@ -138,12 +138,12 @@ def test_a_card_without_raw_is_told_as_well(card):
 
 def test_the_card_says_how_its_digits_were_drawn(card):
     text = markdown_from_card(card)
-    assert "It refused the first z of 19.3 % of the 30,000 seeds drawn." in text
+    assert "It rejected the first z of 19.3 % of the 30,000 seeds drawn." in text
     assert "never saw the judges of this card (`digit_generator/choose.py`, file `efefefefefefefef…`)" in text
     assert "were finished (version 3, `digit_generator/finish.py`)" in text
     card["drawing"] |= {"finish": 0, "choice_sha256": ""}
     text = markdown_from_card(card)
-    assert "no z was refused and no image left out. The pixels are the network's own" in text
+    assert "no z was rejected and no image left out. The pixels are the network's own" in text
     card["drawing"] = None
     assert "As they came, in a file; no image was left out." in markdown_from_card(card)
 

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from digit_generator.evaluation import protocol, train_on_generated, two_sample
+from digit_generator.evaluation import protocol
 from digit_generator.evaluation.data import Digits
+from digit_generator.evaluation.measures import train_on_generated, two_sample
 
 SETTING = replace(protocol.LEARNER, batch=32)
 
