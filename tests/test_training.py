@@ -21,11 +21,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from small_mnist import SmallSet, make_small_set, write_small_set
 from torch import nn
 
 import mnist_gan_training as training_file
 from digit_generator import DigitGenerator, generate
+from digit_generator.render import digits_from_training_sheet
 from mnist_gan_training import (
     DISCRIMINATORS,
     RECIPES,
@@ -352,6 +354,22 @@ def test_the_grid_takes_the_z_that_the_package_gives_a_seed() -> None:
     expected = ((np.clip(latents / 10, -1, 1) + 1) * 127.5).round().astype(np.uint8)
     assert labels.tolist() == [digit for digit in range(10) for _ in range(3)]
     assert np.array_equal(pixels.numpy().reshape(30, 784)[:3, :100], expected)
+
+
+def test_a_sheet_is_cut_where_it_was_put_together(tmp_path: Path) -> None:
+    """The pages and the pictures of the docs read the sheets."""
+    generator = Generator().eval()
+    with torch.no_grad():
+        training_file.write_sheet(
+            tmp_path / "sheet.png",
+            generator,
+            torch.zeros(50, 28, 28, dtype=torch.uint8),
+            torch.arange(50) % 10,
+        )
+        pixels, _ = training_file.grid(generator, range(10))
+    with Image.open(tmp_path / "sheet.png") as picture:
+        digits = digits_from_training_sheet(np.asarray(picture.convert("L")))
+    np.testing.assert_array_equal(digits.reshape(100, 28, 28), pixels.numpy())
 
 
 @pytest.mark.parametrize("packed", [True, False])
