@@ -28,6 +28,7 @@ from digit_generator import (
     texts_from_pattern,
     write_number,
 )
+from digit_generator.cli.draw import generate
 from digit_generator.dataset.plan import plan
 from digit_generator.morph import morph
 from digit_generator.placeholder import PlaceholderGenerator
@@ -432,7 +433,7 @@ def test_the_examples_in_the_help_do_what_they_say(
 ) -> None:
     ours = DigitGenerator.load()  # with its style file
     monkeypatch.setattr(DigitGenerator, "load", lambda path: ours)
-    examples = re.findall(r"python -m digit_generator (.+)\n +(.*)", cli.generate.help or "")
+    examples = re.findall(r"python -m digit_generator (.+)\n +(.*)", generate.help or "")
     assert len(examples) == 7
     for command, promise in examples:
         assert cli.run(command.split()) == 0

@@ -5,7 +5,6 @@ make test-install            or            pytest -m install
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import zipfile
@@ -16,7 +15,6 @@ import pytest
 from fresh import copy_files, fresh_environment, open_folder, repository_files, run
 
 from digit_generator import DigitGenerator, __version__
-from digit_generator.export import is_about
 from digit_generator.weights import digest_of_file
 
 pytestmark = pytest.mark.install
@@ -94,12 +92,8 @@ def test_the_installed_command_draws_and_exports(python: Path, tmp_path: Path) -
     written = run([command, "generate", "7"], folder=tmp_path).splitlines()
     assert written == [f"digits/digit_7_seed_{seed}.png" for seed in range(5)]
     assert all((tmp_path / path).is_file() for path in written)
-    quality = str(ROOT / "docs" / "quality.json")
     export = [command, "export", "--hugging-face", "hub"]
-    card = json.loads((ROOT / "docs" / "quality.json").read_text())
     ours = DigitGenerator.load(ROOT / "generator.pth")
-    if is_about(card, ours):
-        export += ["--quality", quality]
     assert run(export, folder=tmp_path).count("hub/") == 3 + (ours.choice is not None)
     assert run([command, "--version"], folder=tmp_path) == f"digit-generator {__version__}\n"
 
