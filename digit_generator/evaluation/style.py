@@ -168,7 +168,7 @@ def markdown_from_report(report: dict[str, Any]) -> str:
         strips=strips["strips"],
         generated=_percent(strips["generated"]),
         real=_percent(strips["real"]),
-        difference=f"{strips['generated'] - strips['real']:+.1%}",
+        difference=f"{100 * (strips['generated'] - strips['real']):+.1f} points",
         apart=f"{apart:+.1f}",
     )
 

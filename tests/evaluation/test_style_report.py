@@ -66,7 +66,7 @@ def test_the_page_says_how_many_reach_what_is_wanted(report):
 
 def test_the_difference_of_the_strips_is_told_in_standard_errors(report):
     strips = {"strips": 300, "generated": 0.9, "real": 0.8, "standard_error": 0.05}
-    assert "| 90.0% | 80.0% | +10.0% | +2.0 |" in markdown_from_report({**report, "strips": strips})
+    assert "| 90.0 % | 80.0 % | +10.0 points | +2.0 |" in markdown_from_report({**report, "strips": strips})
 
 
 def test_the_published_report_is_of_the_weights_and_the_controls_that_ship():
