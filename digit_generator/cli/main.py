@@ -13,6 +13,7 @@ import click
 from digit_generator import __version__
 from digit_generator.cli.draw import generate, morph, number, recipe
 from digit_generator.cli.models import export, style
+from digit_generator.cli.pictures import normalize
 from digit_generator.cli.sets import dataset
 from digit_generator.errors import DigitGeneratorError
 
@@ -36,7 +37,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, morph, number, recipe, dataset, export, style):
+for command in (generate, morph, number, recipe, normalize, dataset, export, style):
     cli.add_command(command)
 
 
