@@ -268,8 +268,6 @@ def _grey(image: Image.Image, name: str) -> Image.Image:
             image = image.convert("RGBA")
         white = Image.new("L", image.size, 255)
         return _reduced(Image.composite(image.convert("L"), white, image.getchannel("A")))
-    if image.mode == "LAB":
-        return _reduced(image.getchannel(0))
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
     return _reduced(image.convert("L"))

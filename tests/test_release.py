@@ -66,7 +66,7 @@ def released() -> Iterator[Path]:
 
 @pytest.mark.install
 def test_one_command_builds_and_tries_a_release(released: Path) -> None:
-    said = run([sys.executable, "tools/release.py"], folder=released)
+    said = run([sys.executable, "-m", "tools.release"], folder=released)
     name = f"digit_generator-{__version__}"
     assert f"Ready: dist/{name}.tar.gz, dist/{name}-py3-none-any.whl. To publish:" in said
     assert {path.name for path in (released / "dist").iterdir()} == {
@@ -80,7 +80,7 @@ def test_one_command_builds_and_tries_a_release(released: Path) -> None:
         folder=released,
     )
     stopped = subprocess.run(
-        [sys.executable, "tools/release.py"], cwd=released, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tools.release"], cwd=released, capture_output=True, text=True, check=False
     )
     assert stopped.returncode == 2
     assert stopped.stderr.startswith("Error: docs/api.md is not committed, after the documentation was made")
