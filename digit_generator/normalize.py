@@ -352,7 +352,7 @@ def _ground_radius(dark: Pixels) -> int:
     core = ink >= max(_CORE * float(np.partition(ink.reshape(-1), -8)[-8]), 1)
     while radius >= 4 and core.any():
         narrower = _ground_of(small, 7 * radius // 10).astype(np.int16) - small
-        if (narrower[core] < 0.4 * ink[core]).mean() > 0.01:
+        if (narrower[core] < 0.4 * ink[core]).mean() > 0.05:
             break
         radius = 7 * radius // 10
     wider: int = 3 * radius * min(dark.shape) // (2 * min(small.shape)) + 1  # as a margin
@@ -622,7 +622,8 @@ def _belongs(part: _Digit, digit: _Digit) -> bool:
     down = min(part.box[3], digit.box[3]) - max(part.box[1], digit.box[1])
     if across >= 0.6 * narrow and down >= 0.25 * low:
         return True
-    if low >= 0.6 * high:  # each could be a digit
+    flat = all(one.width >= 1.2 * one.height for one in (part, digit))
+    if low >= 0.6 * high and not flat:  # each could be a digit
         return across >= 0.4 * narrow and 0 >= down > -0.08 * high
     if across >= 0.25 * narrow and down > -0.25 * high:
         return True
