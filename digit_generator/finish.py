@@ -5,8 +5,10 @@ reconstructed by Yadav and Bottou 2019, "Cold case: the lost MNIST digits", arXi
 digit is cropped to its ink, averaged by area into 20x20, and placed in 28x28 by its centre of mass. No smooth
 network draws the lattice of levels that this leaves, so the network gives the shape and the rule the greys:
 
-1. scan: the image is enlarged (cubic convolution, Keys 1981, a = -3/4) to 38 to 96 pixels a side and cut at
-   half of the ink, at each pixel a little higher or lower by chance: the outline is as rough as a scan's;
+1. scan: the image is enlarged (cubic convolution, Keys 1981, a = -3/4) to 35 to 94 pixels a side and cut at
+   half of the ink. A quarter of what the cut took from or added to each pixel of the image is given back
+   (back-projection, Irani and Peleg 1991), and the cut made again, at each pixel a little higher or lower by
+   chance: the outline is as rough as a scan's;
 2. pieces much smaller than the largest are dropped;
 3. the box: crop, area average into 20x20, centre of mass (`finished_pixels`); or
    the edge: area average into 28x28, in place (`edged_pixels`), for what may not jump by a pixel.
@@ -23,27 +25,30 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 2
+VERSION = 3
 """Counted up when a finished picture changes; recipes hold it, 0 stands for the network's own pixels."""
 
-# Pixels of a scan's side, which spans the image's 28: a row for each class of stroke, thin to thick, in which
-# chance chooses. Thin strokes come from large scans. Fitted on training images: see docs/decisions.md.
+# Pixels of a scan's side, which spans the image's 28: a row for each class of stroke, thin to thick. Chance
+# chooses a place in the row, between two of its numbers. Thin strokes come from large scans. Fitted on training
+# images: see docs/decisions.md.
 SCAN_SIZES = (
-    (50, 58, 64, 70, 74, 82, 90, 96),
-    (46, 54, 60, 64, 70, 76, 84, 96),
-    (44, 50, 56, 60, 66, 72, 78, 92),
-    (40, 48, 54, 58, 62, 68, 76, 88),
-    (38, 44, 48, 52, 56, 62, 68, 80),
+    (42, 50, 52, 53, 55, 60, 71, 73, 74, 76, 78, 84, 86, 88, 90, 91, 94),
+    (41, 51, 53, 55, 57, 59, 61, 63, 68, 70, 71, 73, 74, 75, 78, 85, 92),
+    (41, 48, 51, 54, 57, 58, 60, 62, 65, 66, 68, 69, 71, 72, 75, 89, 94),
+    (41, 45, 48, 49, 51, 53, 54, 56, 58, 59, 60, 62, 63, 68, 74, 79, 91),
+    (35, 39, 43, 46, 48, 50, 52, 54, 55, 56, 57, 58, 60, 61, 62, 64, 69),
 )
 # A digit is in the first class whose bound its ink over its edge, in thousandths, does not exceed: the fifths
 # of MNIST's training digits.
 STROKE_BOUNDS = (571, 648, 718, 820)
-ROUGHNESS = 16  # what chance, -32768 ... 32767, counts in the field: 0.07 of the ink, root mean square
+ROUGHNESS = 10  # what chance, -32768 ... 32767, counts in the field: 0.045 of the ink, root mean square
 SMALLEST_PIECE = 8  # percent of the largest piece's area; smaller ones are dropped
-KEPT_WHITE = 32  # of 256: how often a pixel as bright as the brightest stays 255 and does not become 254
+# How many of the pixels as bright as the brightest stay 255 and do not become 254: chance takes one of these.
+KEPT_WHITE = (0, 1, 1, 1, 1, 1, 2, 2, 3, 4)
 
-_UNIT = 128  # a cubic weight of 1
-_HALF = 255 * _UNIT * _UNIT // 2  # half of the ink, in the field's unit
+_UNIT = 64  # a cubic weight of 1
+_GIVEN_BACK = 4  # one part in so many of what the cut took is given back
+_HALF = _GIVEN_BACK * 255 * _UNIT * _UNIT // 2  # half of the ink, in the field's unit
 _BOX, _SIDE = 20, 28
 _SMALLEST_CROP = 10  # scan pixels: no smaller square is enlarged to 20x20
 _CHUNK = 2048  # images finished at a time: 30 MB of working memory, and no faster with more
@@ -96,15 +101,17 @@ def hashed(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
 
 
 def scan_sizes(raw: Pixels, chance: npt.NDArray[np.uint32]) -> _Ints:
-    """How large the scan of each image is: int [B]. Stroke thickness chooses a row of SCAN_SIZES, chance a
-    column."""
+    """How large the scan of each image is: int [B]. Stroke thickness chooses a row of SCAN_SIZES, chance a place
+    in it."""
     ink = raw.sum(axis=(1, 2), dtype=np.int64)
     wide = np.pad(raw, ((0, 0), (1, 1), (1, 1))).astype(np.int16)
     edge = np.abs(wide[:, 1:, 1:] - wide[:, :-1, :-1]).sum(axis=(1, 2), dtype=np.int64)
     edge += np.abs(wide[:, :-1, 1:] - wide[:, 1:, :-1]).sum(axis=(1, 2), dtype=np.int64)
     thicker = [1000 * ink > bound * edge for bound in STROKE_BOUNDS]
-    row = np.sum(thicker, axis=0)
-    sizes: _Ints = np.array(SCAN_SIZES)[row, chance % np.uint32(len(SCAN_SIZES[0]))]
+    row, table = np.sum(thicker, axis=0), np.array(SCAN_SIZES)
+    column, part = chance % np.uint32(16), chance // np.uint32(16) % np.uint32(16)
+    before, after = table[row, column], table[row, column + np.uint32(1)]
+    sizes: _Ints = before + (part * (after - before) + 8) // 16
     return sizes
 
 
@@ -129,22 +136,30 @@ def _in_chunks(
 
 def _scan(raw: Pixels, size: int, chance: npt.NDArray[np.uint32]) -> _Bools:
     """The bilevel scan without small pieces, bool [B, size, size]."""
+    image = raw.astype(np.float32)
     enlarge = enlargement(size)
-    field = enlarge @ raw.astype(np.float32) @ enlarge.T  # [B, size, size], 0 ... 255 * _UNIT^2
-    scan = field > _HALF
-    # Only where chance could turn it is it asked for.
-    near = np.flatnonzero(np.abs(field - _HALF) <= ROUGHNESS * 32768)
-    image, place = np.divmod(near, size * size)
-    luck = hashed(chance[image] + place.astype(np.uint32)) & np.uint32(0xFFFF)
-    rough = field.reshape(-1)[near] + ROUGHNESS * (luck.astype(np.float32) - 32768)
-    scan.reshape(-1)[near] = rough > _HALF
+    taken = image - _in_place(_cut(_GIVEN_BACK * enlarge @ image @ enlarge.T, chance))
+    scan = _cut(enlarge @ (_GIVEN_BACK * image + taken) @ enlarge.T, chance)
     _drop_small_pieces(scan)
     return scan
 
 
+def _cut(field: _Float32, chance: npt.NDArray[np.uint32]) -> _Bools:
+    """Where the field, whole numbers [B, size, size], is over half of the ink, by chance a little more or
+    less."""
+    cut = field > _HALF
+    # Only where chance could turn it is it asked for.
+    near = np.flatnonzero(np.abs(field - _HALF) <= ROUGHNESS * 32768)
+    image, place = np.divmod(near, field[0].size)
+    luck = hashed(chance[image] + place.astype(np.uint32)) & np.uint32(0xFFFF)
+    rough = field.reshape(-1)[near] + ROUGHNESS * (luck.astype(np.float32) - 32768)
+    cut.reshape(-1)[near] = rough > _HALF
+    return cut
+
+
 @lru_cache(maxsize=64)
 def enlargement(size: int) -> _Float32:
-    """Cubic convolution from 28 to `size` pixels: whole numbers, float32 [size, 28], rows of sum 128 or so.
+    """Cubic convolution from 28 to `size` pixels: whole numbers, float32 [size, 28], rows of sum 64 or so.
 
     Keys 1981, equation 15 with a = -3/4, at r / (2 size) pixels from a pixel's centre:
     (5 t^3 - 9 t^2 + 4) / 4 up to 1, (-3 t^3 + 15 t^2 - 24 t + 12) / 4 up to 2.
@@ -244,9 +259,12 @@ def boxed_pixels(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
     brightest = np.minimum(25 * side**2, cover.max(axis=(1, 2)).astype(np.int64))
     inked = np.flatnonzero(brightest)
     brightest = brightest[inked, None, None]
-    levels = 255 * cover[inked].astype(np.int64) // np.maximum(brightest, 1)
+    share = 255 * cover[inked].astype(np.int64)  # of the brightest, in 255ths
+    levels = share // brightest
+    levels += (share > 0) & (2 * share <= 255 * brightest)  # truncated towards the middle grey, as MNIST's are
     np.minimum(levels, 255, out=levels)
-    _dim_ties(levels, chance[inked])
+    uneven = side[inked] % _BOX != 0
+    levels[uneven] = _dimmed(levels[uneven], chance[inked][uneven])
     mass = levels.sum(axis=(1, 2))
     middle = np.arange(_BOX)
     down_by = (29 * mass - 2 * (levels.sum(axis=2) @ middle)) // (2 * mass)  # floor(14.5 - centre of mass)
@@ -256,18 +274,21 @@ def boxed_pixels(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
     return finished
 
 
-def _dim_ties(levels: _Ints, chance: npt.NDArray[np.uint32]) -> None:
-    """255 -> 254 in place, except by chance: levels [B, 20, 20].
+def _dimmed(levels: _Ints, chance: npt.NDArray[np.uint32]) -> _Ints:
+    """levels [B, 20, 20], with all but KEPT_WHITE of the pixels of 255 at 254.
 
-    MNIST's sums were of 32 bits, whose last one made of equal pixels some 255 and most 254; in one image of
-    eight all stay 255.
+    MNIST's sums were of 32 bits, whose last ones made equal pixels unequal, unless a pixel of the box is a whole
+    number of scan pixels wide. So in most images the brightest alone is 255.
     """
-    flat = levels.reshape(len(levels), _BOX * _BOX)
+    flat = levels.reshape(len(levels), _BOX * _BOX).copy()
     image, place = np.nonzero(flat == 255)
-    luck = hashed(chance[image] ^ (place.astype(np.uint32) + np.uint32(0x10000))) & np.uint32(255)
-    some = chance[image] >> np.uint32(29) != 0
-    dimmed = some & (luck >= KEPT_WHITE)
+    luck = hashed(chance[image] ^ (place.astype(np.uint32) + np.uint32(0x10000)))
+    order = np.lexsort((luck, image))
+    rank = np.arange(len(image)) - np.searchsorted(image, image)  # image is in order, sorted or not
+    kept = np.array(KEPT_WHITE)[chance[image] // np.uint32(256) % np.uint32(len(KEPT_WHITE))]
+    dimmed = order[rank >= kept]
     flat[image[dimmed], place[dimmed]] = 254
+    return flat.reshape(levels.shape)
 
 
 def _placed_averages(start: _Ints, side: _Ints, size: int) -> _Float32:

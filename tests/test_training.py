@@ -203,7 +203,7 @@ def test_the_discriminators_step_leaves_the_generator_alone(recipe_name: str, sm
     trainer = small_trainer(recipe_name, small_set)
     images, labels = small_batch(small_set)
     before_g, before_d = copied(trainer.generator), copied(trainer.discriminators)
-    trainer.discriminator_step(images, torch.zeros_like(images), labels)
+    trainer.discriminator_step(images, torch.zeros_like(images), labels, penalised=trainer.settings.penalty > 0)
     assert_equal_weights(copied(trainer.generator), before_g)
     moved = [
         name
@@ -247,7 +247,7 @@ def test_the_penalty_pulls_the_discriminators_slope_down(small_set: SmallSet) ->
     for penalty in (0.0, 100.0):
         trainer = small_trainer("best", small_set, penalty=penalty, penalty_every=1)
         for _ in range(5):
-            trainer.discriminator_step(images, torch.zeros_like(images), labels)
+            trainer.discriminator_step(images, torch.zeros_like(images), labels, penalised=True)
         images.requires_grad_(True)
         slopes[penalty] = gradient_penalty(trainer.discriminators[0](images, labels), images).item()
     assert slopes[100.0] < 0.5 * slopes[0.0]

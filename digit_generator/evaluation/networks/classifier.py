@@ -22,6 +22,14 @@ from digit_generator.evaluation.data import Digits, Pixels
 
 FEATURES = 128
 
+# Single precision means single precision on a GPU, too: TensorFloat-32 would move features by a thousandth.
+torch.backends.cudnn.allow_tf32 = False
+
+
+def device() -> torch.device:
+    """Where networks learn and read: the first CUDA GPU, or else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
 
 class Classifier(nn.Module):
     """images [B, 1, 28, 28] -> features [B, 128] (after the last ReLU) -> logits [B, classes]."""
@@ -41,13 +49,14 @@ def new_classifier(setting: protocol.Training, classes: int = 10) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setting.seed)
         body = _strided_body() if setting.network == "strided" else _pooled_body()
-        return Classifier(body, classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        network = Classifier(body, classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.to(device())  # type: ignore[no-any-return]
 
 
 def training(network: Classifier, digits: Digits, setting: protocol.Training) -> Iterator[int]:
     """Train in place on `digits.labels`, yielding the number of epochs done after each one."""
     rng = torch.Generator().manual_seed(setting.seed)
-    images, labels = images_from_pixels(digits.pixels), torch.from_numpy(digits.labels)
+    images, labels = images_from_pixels(digits.pixels), torch.from_numpy(digits.labels).to(device())
     optimizer = torch.optim.Adam(network.parameters(), setting.rate, weight_decay=setting.weight_decay)
     bfloat16 = setting.bfloat16 and has_bfloat16()
     steps = setting.epochs * math.ceil(len(digits) / setting.batch)
@@ -55,8 +64,9 @@ def training(network: Classifier, digits: Digits, setting: protocol.Training) ->
     for epoch in range(setting.epochs):
         network.train()
         for batch in torch.randperm(len(digits), generator=rng).split(setting.batch):
+            batch = batch.to(device())
             seen = _distorted(images[batch], rng) if setting.augment else images[batch]
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            with torch.autocast(device().type, torch.bfloat16, enabled=bfloat16):
                 logits = network(seen)
             loss = F.cross_entropy(logits.float(), labels[batch])
             optimizer.zero_grad()
@@ -67,7 +77,9 @@ def training(network: Classifier, digits: Digits, setting: protocol.Training) ->
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor multiplies in bfloat16 itself; emulation takes ten times as long as float32."""
+    """Whether the device multiplies in bfloat16 itself; emulation takes ten times as long as float32."""
+    if device().type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
@@ -80,7 +92,7 @@ def features_and_probabilities(
     network.eval()
     features = torch.cat([network.body(images_from_pixels(part)) for part in _parts(pixels, batch)])
     probabilities = torch.softmax(network.head(features), dim=1)
-    return features.numpy(), probabilities.numpy()
+    return features.cpu().numpy(), probabilities.cpu().numpy()
 
 
 def accuracy(network: Classifier, digits: Digits) -> float:
@@ -92,7 +104,7 @@ def accuracy(network: Classifier, digits: Digits) -> float:
 def save_classifier(network: Classifier, path: Path) -> None:
     """Write the weights as safetensors, whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial)
+    save_file({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}, partial)
     partial.replace(path)
 
 
@@ -104,15 +116,15 @@ def load_classifier(path: Path, setting: protocol.Training) -> Classifier:
 
 
 def images_from_pixels(pixels: Pixels) -> Tensor:
-    """pixels uint8 [N, 28, 28], 0 to 255 -> images float32 [N, 1, 28, 28], 0 to 1."""
-    return torch.from_numpy(pixels.astype(np.float32))[:, None] / 255
+    """pixels uint8 [N, 28, 28], 0 to 255 -> images float32 [N, 1, 28, 28], 0 to 1, on the device."""
+    return torch.from_numpy(pixels.astype(np.float32)).to(device())[:, None] / 255
 
 
 def digest_of_classifier(network: Classifier) -> str:
     """SHA-256 over the weights, in hexadecimal."""
     parts = sha256()
     for name, tensor in network.state_dict().items():
-        parts.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        parts.update(name.encode() + tensor.contiguous().cpu().numpy().tobytes())
     return parts.hexdigest()
 
 
@@ -156,7 +168,7 @@ def _convolution(inputs: int, outputs: int, *, size: int = 3, stride: int = 1) -
 def _distorted(images: Tensor, rng: torch.Generator) -> Tensor:
     """Each image turned by up to 10 degrees, slanted and scaled by up to a tenth, shifted by up to 2
     pixels."""
-    turn, slant, wide, high, right, down = 2 * torch.rand(6, len(images), generator=rng) - 1
+    turn, slant, wide, high, right, down = 2 * torch.rand(6, len(images), generator=rng).to(images.device) - 1
     turn = turn * math.pi / 18
     scale = torch.stack([1 + 0.1 * wide, 1 + 0.1 * high])
     cos, sin = turn.cos(), turn.sin()
