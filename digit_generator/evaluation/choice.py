@@ -38,12 +38,12 @@ from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
-REJECTED = (0.01, 0.02, 0.05, 0.1, 0.2)
+REJECTED = (0.015, 0.03, 0.06, 0.1, 0.2)
 """Of the first z of a digit, by position; of the first z of a hand, HANDS_REJECTED."""
 HANDS_REJECTED = (0.2, 0.3, 0.5, 0.7, 0.85)
 
 FIRST_SEED = 4_100_000_000  # seeds that nobody else uses for measuring
-SEEDS = 6000
+SEEDS = 12_000
 """Each draws all ten digits, from which the head learns."""
 _EPOCHS, _BATCH, _RATE, _DECAY, _DROPOUT = 12, 256, 1e-3, 0.05, 0.2
 _FIRST_WEIGHTS = 909
@@ -60,7 +60,7 @@ _BLOCK = 2000
     "--images", type=click.IntRange(100), default=IMAGES, show_default=True, help="To measure each position."
 )
 def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: int, images: int) -> None:
-    """Learn which z of FILE are rejected, and write the choice file beside it (ten minutes).
+    """Learn which z of FILE are rejected, and write the choice file beside it (twenty minutes).
 
     --reject and --reject-hands are of what comes without being asked for; neater positions reject at least
     as much.
