@@ -259,9 +259,9 @@ def boxed_pixels(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
     brightest = np.minimum(25 * side**2, cover.max(axis=(1, 2)).astype(np.int64))
     inked = np.flatnonzero(brightest)
     brightest = brightest[inked, None, None]
-    share = 255 * cover[inked].astype(np.int64)  # of the brightest, in 255ths
-    levels = share // brightest
-    levels += (share > 0) & (2 * share <= 255 * brightest)  # truncated towards the middle grey, as MNIST's are
+    ink = cover[inked].astype(np.int64)
+    levels = 255 * ink // brightest
+    levels += (ink > 0) & (2 * ink <= brightest)  # truncated towards the middle grey, as MNIST's are
     np.minimum(levels, 255, out=levels)
     uneven = side[inked] % _BOX != 0
     levels[uneven] = _dimmed(levels[uneven], chance[inked][uneven])

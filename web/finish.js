@@ -5,19 +5,20 @@ const SIDE = 28
 
 // finish.py explains these numbers; a test compares them.
 export const SCAN_SIZES = [
-  [50, 58, 64, 70, 74, 82, 90, 96],
-  [46, 54, 60, 64, 70, 76, 84, 96],
-  [44, 50, 56, 60, 66, 72, 78, 92],
-  [40, 48, 54, 58, 62, 68, 76, 88],
-  [38, 44, 48, 52, 56, 62, 68, 80],
+  [42, 50, 52, 53, 55, 60, 71, 73, 74, 76, 78, 84, 86, 88, 90, 91, 94],
+  [41, 51, 53, 55, 57, 59, 61, 63, 68, 70, 71, 73, 74, 75, 78, 85, 92],
+  [41, 48, 51, 54, 57, 58, 60, 62, 65, 66, 68, 69, 71, 72, 75, 89, 94],
+  [41, 45, 48, 49, 51, 53, 54, 56, 58, 59, 60, 62, 63, 68, 74, 79, 91],
+  [35, 39, 43, 46, 48, 50, 52, 54, 55, 56, 57, 58, 60, 61, 62, 64, 69],
 ]
 export const STROKE_BOUNDS = [571, 648, 718, 820]
-export const ROUGHNESS = 16
+export const ROUGHNESS = 10
 export const SMALLEST_PIECE = 8
-export const KEPT_WHITE = 32
+export const KEPT_WHITE = [0, 1, 1, 1, 1, 1, 2, 2, 3, 4]
 
-const UNIT = 128 // a cubic weight of 1
-const HALF = (255 * UNIT * UNIT) / 2 // half of the ink, in the unit of the enlarged picture
+const UNIT = 64 // a cubic weight of 1
+const GIVEN_BACK = 4 // one part in so many of what the cut took is given back
+const HALF = (GIVEN_BACK * 255 * UNIT * UNIT) / 2 // half of the ink, in the unit of the enlarged picture
 const BOX = 20
 const SMALLEST_CROP = 10 // scan pixels: no smaller square is enlarged to 20x20
 
@@ -33,9 +34,7 @@ export function finishedPixels(raw, digit, seed) {
 /** As finishedPixels, but without centring: for moving pictures, which must not jump by a pixel. */
 export function edgedPixels(raw, digit, seed) {
   const { scan, size } = scanFromPixels(raw, digit, seed)
-  const average = averagesInPlace(size)
-  const cover = bothWays(average, average, scan, size) // [28, 28], 0 ... size^2
-  return Uint8ClampedArray.from(cover, (value) => Math.floor((255 * value) / size ** 2))
+  return inPlace(scan, size)
 }
 
 /** The black-and-white scan that the rule is applied to: {scan: Uint8Array [size * size], 1 for ink; size}. */
@@ -43,16 +42,29 @@ export function scanFromPixels(raw, digit, seed) {
   const chance = chanceOf(digit, seed)
   const size = scanSize(raw, chance)
   const enlarge = enlargement(size)
-  const field = bothWays(enlarge, enlarge, raw, SIDE) // [size, size], 0 ... 255 * UNIT^2
-  const scan = new Uint8Array(size * size)
-  for (let place = 0; place < scan.length; place++) {
-    let over = field[place] - HALF
-    // Chance matters only near half.
-    if (Math.abs(over) <= ROUGHNESS * 32768) over += ROUGHNESS * ((hashed(chance + place) & 0xffff) - 32768)
-    scan[place] = over > 0 ? 1 : 0
-  }
+  const enlarged = (picture) => bothWays(enlarge, enlarge, picture, SIDE) // [size, size]
+  const averaged = inPlace(cut(enlarged(Int32Array.from(raw, (grey) => GIVEN_BACK * grey)), chance), size)
+  const given = Int32Array.from(raw, (grey, place) => GIVEN_BACK * grey + grey - averaged[place])
+  const scan = cut(enlarged(given), chance)
   dropSmallPieces(scan, size)
   return { scan, size }
+}
+
+// Where the field is over half of the ink, by chance a little more or less: 1 for ink.
+function cut(field, chance) {
+  return Uint8Array.from(field, (value, place) => {
+    let over = value - HALF
+    // Chance matters only near half.
+    if (Math.abs(over) <= ROUGHNESS * 32768) over += ROUGHNESS * ((hashed(chance + place) & 0xffff) - 32768)
+    return over > 0 ? 1 : 0
+  })
+}
+
+// Area average into 28x28.
+function inPlace(scan, size) {
+  const average = averagesInPlace(size)
+  const cover = bothWays(average, average, scan, size) // [28, 28], 0 ... size^2
+  return Uint8ClampedArray.from(cover, (value) => Math.floor((255 * value) / size ** 2))
 }
 
 // The number that decides all random choices for one picture.
@@ -69,7 +81,7 @@ function hashed(number) {
   return (mixed ^ (mixed >>> 16)) >>> 0
 }
 
-// The stroke thickness (ink divided by edge) selects a row of SCAN_SIZES, chance a column.
+// The stroke thickness (ink divided by edge) selects a row of SCAN_SIZES, chance a place in it.
 function scanSize(raw, chance) {
   const grey = (y, x) => (y < 0 || x < 0 || y >= SIDE || x >= SIDE ? 0 : raw[y * SIDE + x])
   const ink = raw.reduce((sum, value) => sum + value, 0)
@@ -79,8 +91,9 @@ function scanSize(raw, chance) {
       edge += Math.abs(grey(y, x) - grey(y - 1, x - 1)) + Math.abs(grey(y - 1, x) - grey(y, x - 1))
     }
   }
-  const row = STROKE_BOUNDS.filter((bound) => 1000 * ink > bound * edge).length
-  return SCAN_SIZES[row][chance % SCAN_SIZES[0].length]
+  const row = SCAN_SIZES[STROKE_BOUNDS.filter((bound) => 1000 * ink > bound * edge).length]
+  const [column, part] = [chance % 16, Math.floor(chance / 16) % 16]
+  return row[column] + Math.floor((part * (row[column + 1] - row[column]) + 8) / 16)
 }
 
 // Cubic convolution from 28 to `size` pixels (Keys 1981, a = -3/4): weights [size, 28].
@@ -153,8 +166,12 @@ function boxed(scan, size, chance) {
   const across = placedAverages(left - Math.floor((side - width) / 2), side, size)
   const cover = bothWays(down, across, scan, size) // [20, 20], 0 ... (5 side)^2
   const brightest = Math.min(25 * side ** 2, cover.reduce((a, b) => Math.max(a, b)))
-  const levels = cover.map((value) => Math.min(255, Math.floor((255 * value) / brightest)))
-  dimTies(levels, chance)
+  const levels = cover.map((value) => {
+    // Truncated towards the middle grey, as MNIST's are.
+    const darker = value > 0 && 2 * value <= brightest ? 1 : 0
+    return Math.min(255, Math.floor((255 * value) / brightest) + darker)
+  })
+  if (side % BOX) dimTies(levels, chance)
   let [mass, downwards, rightwards] = [0, 0, 0]
   levels.forEach((level, place) => {
     mass += level
@@ -171,12 +188,13 @@ function boxed(scan, size, chance) {
   return finished
 }
 
-// 255 -> 254, except where chance keeps it; in one picture of eight all stay 255.
+// 255 -> 254, except where chance keeps it.
 function dimTies(levels, chance) {
-  if (chance >>> 29 === 0) return
-  levels.forEach((level, place) => {
-    if (level === 255 && (hashed(chance ^ (place + 0x10000)) & 255) >= KEPT_WHITE) levels[place] = 254
-  })
+  const luck = (place) => hashed(chance ^ (place + 0x10000))
+  const white = [...levels.keys()].filter((place) => levels[place] === 255)
+  white.sort((a, b) => luck(a) - luck(b) || a - b)
+  const kept = KEPT_WHITE[Math.floor(chance / 256) % KEPT_WHITE.length]
+  for (const place of white.slice(kept)) levels[place] = 254
 }
 
 // How much each of 20 pixels covers of each scan pixel in a row of `side` from `start` on: [20, size]. A pixel of the
