@@ -12,27 +12,30 @@ import { fetchWeights, WeightsError } from './weights.js'
 const element = (id) => document.getElementById(id)
 
 async function main() {
-  element('not-started').remove()
-  const loading = element('loading')
-  const patience = setTimeout(() => (loading.hidden = false), 300) // ms: most visitors never see the bar
   try {
-    const bar = loading.querySelector('progress')
-    const { tensors, digest, hasChoice } = await fetchWeights((share) => (bar.value = share))
+    const { tensors, digest, hasChoice } = await fetchWeights(showProgress)
     const choice = hasChoice ? await fetchChoice(digest) : null
     start(new DigitGenerator(new Network(tensors), choice), digest)
   } catch (error) {
     if (!(error instanceof WeightsError)) throw error
+    element('draw').hidden = true
     tell(error.message)
   } finally {
-    clearTimeout(patience)
-    loading.hidden = true
+    element('loading').remove()
   }
+}
+
+function showProgress(share, size) {
+  const megabytes = (size / 1e6).toFixed(1)
+  element('loading').querySelector('progress').value = share
+  element('loaded').textContent = `Loading the network: ${Math.round(100 * share)} % of ${megabytes} MB.`
 }
 
 function start(generator, digest) {
   const { state, problem } = stateFromAddress(location.search)
   if (problem) tell(problem)
-  for (const section of document.querySelectorAll('main section')) section.hidden = false
+  for (const section of document.querySelectorAll('main section, #live')) section.hidden = false
+  element('controls').inert = false
   generator.raw = state.raw
   const inside = startInside(generator)
   const game = startGame(generator)
