@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digit_generator import __version__
-from digit_generator.choose import choice_path
+from digit_generator.choose import NEATEST, ChoiceError, choice_path
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.number import SIGNS, write_number
@@ -91,6 +91,9 @@ class One(BaseModel):
         0, ge=0, le=1, description="1: the network's own pixels, not finished by MNIST's scan rule."
     )
     every_z: int = Field(0, ge=0, le=1, description="1: reject no z.")
+    neat: int = Field(
+        0, ge=0, le=NEATEST, description="How strictly z is chosen: 0 as it comes, the largest neat."
+    )
     weights: str | None = Field(
         None,
         pattern=_DIGEST,
@@ -330,7 +333,7 @@ async def recipe(request: Request, asked: Annotated[Wanted, Query()]) -> Told:
     finish = f"finish={told.finish}" if told.finish else "raw=1"
     choice = f"choice={told.choice_sha256}" if told.choice_sha256 else "every_z=1"
     settings = f"seed={asked.seed}&count={asked.count}&scale={asked.scale}&weights={generator.digest}"
-    settings += f"&{finish}&{choice}"
+    settings += f"&{finish}&{choice}" + (f"&neat={told.neat}" if told.neat else "")
     root = request.scope.get("root_path", "")
     return Told(
         recipe=told.to_text(), command=told.command(), url=f"{root}/digits/{asked.digit}.png?{settings}"
@@ -364,8 +367,14 @@ def _loaded(path: Path, weights: object, choice: object) -> DigitGenerator:
 
 
 def generator_for(asked: One) -> DigitGenerator:
-    """The generator, if weights, finish and choice are those that are asked for; 409 if not."""
-    generator = current_generator().variant(raw=bool(asked.raw), every_z=bool(asked.every_z))
+    """The generator, if weights, finish and choice are those that are asked for; 409 if not, 422 where its
+    choice is not as neat."""
+    try:
+        generator = current_generator().variant(
+            raw=bool(asked.raw), every_z=bool(asked.every_z), neat=asked.neat
+        )
+    except ChoiceError as error:
+        raise HTTPException(422, f"{error}.") from None
     here = {
         "weights": generator.digest,
         "finish": generator.finish_version,

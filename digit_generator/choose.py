@@ -5,12 +5,17 @@ A generator is continuous, so between two styles of a digit there are z that are
 arXiv:2311.00460): a small head on what the generator has before its last layer says how likely the drawing is
 a whole digit and no broken one. What the head learned lies in a file beside the weights, bound to them by
 their SHA-256; `python -m digit_generator.evaluation.choice` makes it.
+
+The file has a bound for each of five positions, from "as it comes" (0) to "neat" (NEATEST), which rejects
+most. What a stricter one accepts, all before it accept too, so most digits stay what they are.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +29,9 @@ from digit_generator.errors import DigitGeneratorError
 SUFFIX = ".choice.safetensors"
 MAX_TRIES = 64
 """z of one stream that are looked at; if all are rejected, the first is drawn."""
+
+NEATEST = 4
+"""The last of the positions, which are whole numbers from 0, "as it comes"."""
 
 HIDDEN, UNITS = 1024, 64
 _SHAPES = {
@@ -45,8 +53,11 @@ class Choice:
     """The head that was learned for one generator. Drawing changes nothing in it.
 
     digest: the file's SHA-256 in hexadecimal.
+    neat: the position, 0...NEATEST; 0 until `at` sets another.
     digit_bound, hand_bound: the score above which a digit, and the worst of a hand's ten, is accepted.
     record: how it was learned, as the file says.
+    positions: what the record says of each position: the bounds, the shares that are rejected, and what was
+        measured there, if it was (evaluation/neat.py). A file from before there were positions has one.
     """
 
     def __init__(self, data: bytes, weights_sha256: str) -> None:
@@ -55,18 +66,25 @@ class Choice:
             arrays = load(data)
             length = int.from_bytes(data[:8], "little")
             record: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["choice"])
-            self.digit_bound = float(record["digit_bound"])
-            self.hand_bound = float(record["hand_bound"])
+            positions: list[dict[str, Any]] = record.get("neat", [record])
+            bounds = [float(told[name]) for told in positions for name in ("digit_bound", "hand_bound")]
             owner = record["weights_sha256"]
-        except (SafetensorError, ValueError, KeyError, TypeError):
+        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
             raise ChoiceError("it is no choice file") from None
         if {name: array.shape for name, array in arrays.items()} != _SHAPES:
             raise ChoiceError("it is no choice file of this program")
-        if not all(np.isfinite(array).all() for array in arrays.values()):
+        if len(positions) not in (1, NEATEST + 1):
+            raise ChoiceError("it is no choice file of this program")
+        if not all(np.isfinite(array).all() for array in arrays.values()) or not all(
+            map(math.isfinite, bounds)
+        ):
             raise ChoiceError("it holds numbers that are not finite")
         if owner != weights_sha256:
             raise ChoiceError("it was learned from other weights")
         self.record: Final = record
+        self.positions: Final = positions
+        self.neat = 0
+        self.digit_bound, self.hand_bound = bounds[:2]
         self.digest: Final = hashlib.sha256(data).hexdigest()
         wide = {name: array.astype(np.float64) for name, array in arrays.items()}
         self.hidden_weight: Final = wide["hidden.weight"]  # [64, 1024]
@@ -81,6 +99,24 @@ class Choice:
             return cls(choice_path(weights).read_bytes(), weights_sha256)
         except (OSError, ChoiceError):
             return None
+
+    def at(self, neat: int) -> Choice:
+        """The same head at another position. ChoiceError where the file has none of this number."""
+        if neat not in range(len(self.positions)):
+            if len(self.positions) == 1 and neat in range(NEATEST + 1):
+                raise ChoiceError(
+                    f"neat is {neat}, and the choice file has no positions: expected 0, or a file that "
+                    "python -m digit_generator.evaluation.choice has made again"
+                )
+            raise ChoiceError(f"neat is {neat!r}: expected a whole number from 0 to {NEATEST}")
+        if neat == self.neat:
+            return self
+        other = copy.copy(self)
+        other.neat = int(neat)
+        other.digit_bound, other.hand_bound = (
+            float(self.positions[neat][name]) for name in ("digit_bound", "hand_bound")
+        )
+        return other
 
     def scores(self, hidden: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64]) -> _Floats:
         """How likely each drawing is a whole digit, float64 [B], higher = more likely.

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from digit_generator.choose import MAX_TRIES, Choice
+from digit_generator.choose import MAX_TRIES, Choice, ChoiceError
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.finish import edged_pixels, finished_pixels
 from digit_generator.weights import (
@@ -74,11 +74,11 @@ class DigitGenerator:
 
     @classmethod
     def load(
-        cls, path: str | Path | None = None, *, raw: bool = False, every_z: bool = False
+        cls, path: str | Path | None = None, *, raw: bool = False, every_z: bool = False, neat: int = 0
     ) -> DigitGenerator:
         """Read the weights at `path`, else where weights.find_weights looks. WeightsError if refused.
 
-        The choice file beside them is read, too. `raw` and `every_z` as in `variant`.
+        The choice file beside them is read, too. `raw`, `every_z` and `neat` as in `variant`.
         """
         path = find_weights(path)
         data = bytes_from_file(path)
@@ -91,19 +91,30 @@ class DigitGenerator:
             provenance=_provenance_from_json(path, digest),
             choice=Choice.beside(path, digest),
         )
-        return generator.variant(raw=raw, every_z=every_z)
+        return generator.variant(raw=raw, every_z=every_z, neat=neat)
 
-    def variant(self, *, raw: bool = False, every_z: bool = False) -> DigitGenerator:
+    def variant(self, *, raw: bool = False, every_z: bool = False, neat: int = 0) -> DigitGenerator:
         """The same weights, drawn with another finish or choice; they are shared, not copied.
 
-        raw: pixels are the network's own, not finished. every_z: no z is refused.
+        raw: pixels are the network's own, not finished. every_z: no z is refused. neat: 0, as it comes, to
+        choose.NEATEST, where most are refused. ChoiceError for a `neat` that the choice file lacks, or
+        beside every_z.
         """
-        if raw == self.raw and not (every_z and self.choice):
+        if neat and every_z:
+            raise ChoiceError(f"neat is {neat}, and every_z refuses no z: leave out one of them")
+        if neat and not self.choice:
+            raise ChoiceError(f"neat is {neat}, and these weights have no choice file: expected 0")
+        if raw == self.raw and neat == self.neat and not (every_z and self.choice):
             return self
         other = copy.copy(self)
         other.raw = raw
-        other.choice = None if every_z else self.choice
+        other.choice = None if every_z or not self.choice else self.choice.at(neat)
         return other
+
+    @property
+    def neat(self) -> int:
+        """How strictly z is chosen, 0...choose.NEATEST: what a recipe holds."""
+        return self.choice.neat if self.choice else 0
 
     @property
     def finish_version(self) -> int:

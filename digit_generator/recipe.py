@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from digit_generator.choose import NEATEST
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
@@ -52,6 +53,7 @@ class Recipe:
     scale: pixels of the picture for one of the digit's.
     finish: finish.VERSION of what finished it; 0 for the network's own pixels, as recipes without it mean.
     choice_sha256: Choice.digest of what chose z; "" where every z was taken, as recipes without it mean.
+    neat: how strictly it chose, 0...choose.NEATEST.
     """
 
     weights_sha256: str
@@ -68,9 +70,10 @@ class Recipe:
     placeholder: bool = False
     finish: int = 0
     choice_sha256: str = ""
+    neat: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("digit", "seed", "count", "frames_between", "scale", "finish"):
+        for name in ("digit", "seed", "count", "frames_between", "scale", "finish", "neat"):
             value = getattr(self, name)
             if isinstance(value, np.integer):  # no JSON
                 object.__setattr__(self, name, int(value))
@@ -80,6 +83,7 @@ class Recipe:
             re.fullmatch("([0-9a-f]{64})?", self.weights_sha256),
             re.fullmatch("([0-9a-f]{64})?", self.controls_sha256),
             re.fullmatch("([0-9a-f]{64})?", self.choice_sha256) and 0 <= self.finish <= FINISH_VERSION,
+            0 <= self.neat <= NEATEST and (self.choice_sha256 or not self.neat),
             (self.digit is not None) + (self.text is not None) + bool(stops) == 1,
             self.digit is None or self.digit in range(10),
             0 <= self.seed <= MAX_SEED and 1 <= self.count <= MAX_COUNT,
@@ -116,6 +120,7 @@ class Recipe:
         if isinstance(generator, PlaceholderGenerator):
             return cls("", placeholder=True, **picture)
         picture |= {"finish": generator.finish_version, "choice_sha256": generator.choice_digest}
+        picture |= {"neat": generator.neat}
         if style:
             picture |= {"style": style, "controls_sha256": controls.digest if controls else ""}
         return cls(generator.digest, **picture)
@@ -164,6 +169,7 @@ class Recipe:
         words += ["--placeholder"] * self.placeholder
         words += ["--raw"] * (self.finish == 0 and not self.placeholder)
         words += ["--every-z"] * (not self.choice_sha256 and not self.placeholder)
+        words += ["--neat", str(self.neat)] if self.neat else []
         words += ["--weights", weights] if weights else []
         if self.text is not None:
             words += ["--", self.text]  # a number may begin with a minus
@@ -195,6 +201,7 @@ class Recipe:
         return what | {
             "weights": self.weights_sha256 or "unknown",
             "choice": self.choice_sha256 or "none, every z is taken",
+            **({"neat": f"{self.neat} of {NEATEST}"} if self.neat else {}),
             "finish": finish,
             "scale": str(self.scale),
         }
@@ -226,9 +233,11 @@ def stem_of_morph(stops: Sequence[tuple[int, int]]) -> str:
     return f"morph_{'-'.join(map(str, digits))}_{named}"
 
 
-def style_suffix(style: Mapping[str, float], *, raw: bool = False) -> str:
-    """How the name of a picture's file ends, before the dot: "_thickness_3_slant_0.3", "_raw", or nothing."""
-    return "".join(f"_{name}_{value:g}" for name, value in style.items()) + "_raw" * raw
+def style_suffix(style: Mapping[str, float], *, raw: bool = False, neat: int = 0) -> str:
+    """How the name of a picture's file ends, before the dot: "_thickness_3_slant_0.3", "_neat_2_raw", or
+    nothing."""
+    asked = {**style, **({"neat": neat} if neat else {})}
+    return "".join(f"_{name}_{value:g}" for name, value in asked.items()) + "_raw" * raw
 
 
 def _is_number(value: object) -> bool:

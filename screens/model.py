@@ -62,9 +62,9 @@ def load_generator(path: Path, versions: list[tuple[int, int] | None]) -> DigitG
     return DigitGenerator.load(path)
 
 
-def key_of(generator: DigitGenerator) -> tuple[str, int, str]:
-    """What the generator's pictures depend on, weights, finish and choice: part of a cache key."""
-    return generator.digest, generator.finish_version, generator.choice_digest
+def key_of(generator: DigitGenerator) -> tuple[str, int, str, int]:
+    """What the generator's pictures depend on, weights, finish, choice and neat: part of a cache key."""
+    return generator.digest, generator.finish_version, generator.choice_digest, generator.neat
 
 
 @dataclass(frozen=True)

@@ -224,13 +224,14 @@ def test_the_folder_of_other_weights_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("variant", "differing"), [({"raw": True}, "finish"), ({"every_z": True}, "choice_sha256")]
+    ("variant", "differing"),
+    [({"raw": True}, "finish"), ({"every_z": True}, "choice_sha256"), ({"neat": 1}, "neat")],
 )
 def test_the_folder_of_another_finish_or_choice_is_left_alone(
     tmp_path: Path,
     write: Callable[..., list[Done]],
     choosy: DigitGenerator,
-    variant: dict[str, bool],
+    variant: dict[str, Any],
     differing: str,
 ) -> None:
     write(generator=choosy)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from choices import make_choice_file
 from safetensors.numpy import load, save
 
 from digit_generator import DigitGenerator, finish, latents_from_seeds
 from digit_generator.bulk import BulkGenerator
-from digit_generator.choose import MAX_TRIES, Choice, ChoiceError, choice_path
+from digit_generator.choose import MAX_TRIES, NEATEST, Choice, ChoiceError, choice_path
 
 LABELS, SEEDS = np.arange(300) % 10, list(range(7000, 7300))
 
@@ -85,6 +86,69 @@ def test_the_fast_way_chooses_the_same(choosy: DigitGenerator, monkeypatch: pyte
     np.testing.assert_array_equal(bulk.digits(labels, seeds), choosy.digits(labels.tolist(), seeds))
 
 
+def test_neater_is_the_first_z_above_a_higher_bound(choosy: DigitGenerator) -> None:
+    choice = choosy.choice
+    assert choice is not None
+    labels, seeds = LABELS[:40], SEEDS[:40]
+    streams = [np.random.RandomState(seed).standard_normal((MAX_TRIES, 100)) for seed in seeds]
+    scores = [
+        choice.scores(
+            choosy.hidden(stream, choosy.label_emb[[label] * MAX_TRIES]), np.array([label] * MAX_TRIES)
+        )
+        for stream, label in zip(streams, labels, strict=True)
+    ]
+    rejected = []
+    for neat in range(NEATEST + 1):
+        drawing = choosy.variant(neat=neat)
+        assert drawing.neat == neat
+        bound = choice.positions[neat]["digit_bound"]
+        # argmax is 0 where all are rejected: then the first is drawn.
+        expected = [stream[(score > bound).argmax()] for stream, score in zip(streams, scores, strict=True)]
+        z = drawing.latents(seeds, labels)
+        np.testing.assert_array_equal(z, expected)
+        np.testing.assert_array_equal(BulkGenerator(drawing).latents(seeds, labels), z)
+        rejected.append(sum(bool(score[0] <= bound) for score in scores))
+    assert rejected == sorted(rejected)
+    assert rejected[-1] > rejected[0]
+    assert choosy.neat == choosy.variant(neat=3).variant().neat == 0
+    assert choosy.variant(neat=2).choice_digest == choosy.choice_digest
+
+
+def test_a_neater_hand_comes_no_earlier_in_its_stream(choosy: DigitGenerator) -> None:
+    hands = [[choosy.variant(neat=neat).hand_number(seed) for seed in range(40)] for neat in (0, NEATEST)]
+    assert all(strict >= loose for loose, strict in zip(*hands, strict=True))
+    assert sum(hands[1]) > sum(hands[0])
+
+
+def test_a_file_from_before_there_were_positions_chooses_as_it_did(
+    generator: DigitGenerator, choosy: DigitGenerator
+) -> None:
+    old = Choice(make_choice_file(generator, positions=False), generator.digest)
+    new = choosy.choice
+    assert new is not None
+    assert (old.digit_bound, old.hand_bound) == (new.digit_bound, new.hand_bound)
+    assert len(old.positions) == 1
+    assert old.at(0) is old
+    with pytest.raises(ChoiceError, match="neat is 1, and the choice file has no positions: expected 0, or"):
+        old.at(1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"neat": 5}, "neat is 5: expected a whole number from 0 to 4"),
+        ({"neat": -1}, "neat is -1: expected"),
+        ({"neat": 1.5}, "neat is 1.5: expected"),
+        ({"neat": 2, "every_z": True}, "neat is 2, and every_z refuses no z: leave out one of them"),
+    ],
+)
+def test_a_neat_that_there_is_not_is_told(choosy: DigitGenerator, asked: dict[str, int], words: str) -> None:
+    with pytest.raises(ChoiceError, match=words):
+        choosy.variant(**asked)  # type: ignore[arg-type]
+    with pytest.raises(ChoiceError, match="these weights have no choice file"):
+        choosy.variant(every_z=True).variant(neat=1)
+
+
 def test_every_z_and_raw_are_variants(choosy: DigitGenerator) -> None:
     every, raw = choosy.variant(every_z=True), choosy.variant(raw=True)
     np.testing.assert_array_equal(every.latents(SEEDS, LABELS), latents_from_seeds(SEEDS))
@@ -118,7 +182,13 @@ def broken(data: bytes, case: str) -> bytes:
         case "no record":
             return save(arrays)
         case "no bound":
-            del record["digit_bound"]
+            del record["neat"][2]["digit_bound"]
+        case "two positions":
+            del record["neat"][2:]
+        case "no list of positions":
+            record["neat"] = 5
+        case "a bound that is infinite":
+            record["neat"][3]["hand_bound"] = float("inf")
         case "another shape":
             arrays["label.weight"] = arrays["label.weight"][:9]
         case "not finite":
@@ -132,6 +202,9 @@ def broken(data: bytes, case: str) -> bytes:
         ("no file", "it is no choice file"),
         ("no record", "it is no choice file"),
         ("no bound", "it is no choice file"),
+        ("two positions", "it is no choice file of this program"),
+        ("no list of positions", "it is no choice file"),
+        ("a bound that is infinite", "it holds numbers that are not finite"),
         ("another shape", "it is no choice file of this program"),
         ("not finite", "numbers that are not finite"),
     ],

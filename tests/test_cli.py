@@ -131,12 +131,13 @@ def test_our_weights_are_not_called_your_own(
 # Finished or raw, of chosen z or of every z
 
 
-@pytest.mark.parametrize("flags", [[], ["--raw"], ["--every-z"], ["--raw", "--every-z"]])
+@pytest.mark.parametrize("flags", [[], ["--raw"], ["--every-z"], ["--raw", "--every-z"], ["--neat", "4"]])
 def test_every_command_draws_what_the_flags_ask_for(
     choosy: DigitGenerator, capsys: pytest.CaptureFixture[str], flags: list[str]
 ) -> None:
-    drawing = choosy.variant(raw="--raw" in flags, every_z="--every-z" in flags)
-    end = "_raw" if drawing.raw else ""
+    neat = 4 if "--neat" in flags else 0
+    drawing = choosy.variant(raw="--raw" in flags, every_z="--every-z" in flags, neat=neat)
+    end = "_raw" if drawing.raw else "_neat_4" if neat else ""
     options = ["--weights", str(choosy.path), "--out", "o", *flags]
     refused = next(seed for seed in range(100) if choosy.hand_number(seed))  # so that the choice shows
 
@@ -171,7 +172,8 @@ def test_the_choice_and_the_finish_show(choosy: DigitGenerator) -> None:
     variants = [
         choosy.variant(raw=raw, every_z=every_z) for raw in (False, True) for every_z in (False, True)
     ]
-    assert len({variant.digits(8, range(30)).tobytes() for variant in variants}) == 4
+    seen = {variant.digits(8, range(30)).tobytes() for variant in (*variants, choosy.variant(neat=4))}
+    assert len(seen) == 5
     seed = next(seed for seed in range(100) if choosy.hand_number(seed))
     assert len({write_number(variant, "20", seed).picture.tobytes() for variant in variants}) == 4
 
@@ -214,6 +216,9 @@ def test_the_choice_and_the_finish_show(choosy: DigitGenerator) -> None:
         ("7 --width inf", "'inf' is not a number"),
         ("7 --placeholder --slant 0.1", "--slant is about the model: leave out either it or --placeholder."),
         ("7 --placeholder --raw", "--raw is about the model: leave out either it or --placeholder."),
+        ("7 --placeholder --neat 1", "--neat is about the model: leave out either it or --placeholder."),
+        ("7 --neat 5", "'5' is not a whole number from 0 to 4."),
+        ("7 --neat 1 --every-z", "--every-z rejects no z, and --neat more of them: leave out one."),
         ("7 --placeholder --every-z", "--every-z is about the model: leave out either it or --placeholder."),
         ("7 --raw yes", "unexpected extra argument"),
         ("7 --slant 0.1", "generator.style.json does not exist: expected the style controls, and python -m"),

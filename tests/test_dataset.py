@@ -176,13 +176,14 @@ def test_the_manifest_says_how_it_was_made(
 
 
 @pytest.mark.parametrize(
-    "variant", [{}, {"raw": True}, {"every_z": True}, {"raw": True, "every_z": True}], ids=str
+    "variant", [{}, {"raw": True}, {"every_z": True}, {"raw": True, "every_z": True}, {"neat": 3}], ids=str
 )
 def test_digits_are_finished_and_chosen_as_the_generator_does(
-    choosy: DigitGenerator, tmp_path: Path, variant: dict[str, bool]
+    choosy: DigitGenerator, tmp_path: Path, variant: dict[str, Any]
 ) -> None:
     drawing = choosy.variant(**variant)
     manifest = write_dataset(tmp_path / "set", drawing, 40, format="npz")
+    assert manifest["neat"] == drawing.neat
     assert (manifest["finish"], manifest["choice_sha256"]) == (drawing.finish_version, drawing.choice_digest)
     (part,) = plan(40)
     with np.load(tmp_path / "set" / "train.npz") as arrays:

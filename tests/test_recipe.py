@@ -26,6 +26,7 @@ DIGEST = "0123456789abcdef" * 4
 RECIPES = [
     Recipe(DIGEST, digit=7, seed=3),
     Recipe(DIGEST, digit=7, seed=3, finish=VERSION, choice_sha256=DIGEST[::-1]),
+    Recipe(DIGEST, digit=7, seed=3, finish=VERSION, choice_sha256=DIGEST[::-1], neat=2),
     Recipe("", digit=0, seed=2**32 - 1, scale=64, placeholder=True),
     Recipe(DIGEST, digit=7, seed=5, count=100, scale=4),
     Recipe(DIGEST, digit=7, seed=5, style={"thickness": 3.25, "slant": -0.1}, finish=VERSION),
@@ -33,7 +34,7 @@ RECIPES = [
     Recipe(DIGEST, stops=((3, 0), (8, 5), (3, 0)), frames_between=4, animated=True, scale=8),
 ]
 
-OLD, STYLED, NUMBER = RECIPES[0], RECIPES[4], RECIPES[5]
+OLD, NEAT, STYLED, NUMBER = RECIPES[0], RECIPES[2], RECIPES[5], RECIPES[6]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -78,6 +79,8 @@ def test_a_png_carries_it_as_a_text_chunk_before_the_picture() -> None:
         '{"weights_sha256": "", "digit": 7, "finish": true}',
         '{"weights_sha256": "", "digit": 7, "choice_sha256": "abc"}',
         '{"weights_sha256": "", "digit": 7, "choice_sha256": 0}',
+        '{"weights_sha256": "", "digit": 7, "neat": 1}',
+        f'{{"weights_sha256": "", "digit": 7, "choice_sha256": "{DIGEST}", "neat": 5}}',
         '{"weights_sha256": "", "digit": 7, "text": "7"}',
         '{"weights_sha256": ""}',
         '{"weights_sha256": "", "digit": 7, "style": {"colour": 1}}',
@@ -112,6 +115,12 @@ def test_style_and_number_are_in_the_command() -> None:
         *("number", "--seed", "8", "--width=12.0", "--scale", "2"),
         *("--raw", "--every-z", "--", "-3.14"),
     ]
+
+
+def test_neat_is_in_the_command_and_in_words() -> None:
+    assert NEAT.arguments()[-2:] == ["--neat", "2"]
+    assert NEAT.described()["neat"] == "2 of 4"
+    assert "neat" not in RECIPES[1].described()
 
 
 def test_a_recipe_from_before_the_finish_is_of_raw_pixels_and_every_z() -> None:

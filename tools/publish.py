@@ -60,8 +60,10 @@ STEPS = (
         "choice",
         ("-m", "digit_generator.evaluation.choice", "generator.pth", "--data-dir", DATA_DIR),
         (
-            *("generator.pth", *DRAWS, f"{EVALUATION}/choice.py", f"{EVALUATION}/data.py"),
-            f"{EVALUATION}/measures/broken_shapes.py",
+            *("generator.pth", *DRAWS),
+            *(f"{EVALUATION}/{name}.py" for name in ("choice", "neat", "data")),
+            *(f"{EVALUATION}/measures/{name}.py" for name in ("broken_shapes", "frechet", "neighbours")),
+            f"{EVALUATION}/networks/judge.safetensors",
         ),
         ("generator.choice.safetensors",),
     ),

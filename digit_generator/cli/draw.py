@@ -91,6 +91,7 @@ def generate(
     weights: Path | None,
     raw: bool,
     every_z: bool,
+    neat: int,
     scale: int,
     sheet: bool,
     svg: SvgForm | None,
@@ -119,9 +120,11 @@ def generate(
           digits/digit_7_seed_0_thickness_3_slant_0.3.png: bold and leaning
       python -m digit_generator generate 7 --raw
           digits/digit_7_seed_0_raw.png and so on: what the network drew before it was finished
+      python -m digit_generator generate 7 --neat 4
+          digits/digit_7_seed_0_neat_4.png and so on: the neatest
     """
     style = Style(thickness, slant, width)
-    about_the_model = [*style.asked, *["raw"] * raw, *["every-z"] * every_z]
+    about_the_model = [*style.asked, *["raw"] * raw, *["every-z"] * every_z, *["neat"] * bool(neat)]
     if placeholder and about_the_model:
         raise Mistake(f"--{about_the_model[0]} is about the model: leave out either it or --placeholder.")
     last = seed + count - 1
@@ -129,13 +132,16 @@ def generate(
         raise Mistake(f"--seed {seed} with --count {count} ends at seed {last}: seeds go up to {MAX_SEED}.")
     if svg and (sheet or scale > 1):
         raise Mistake("--svg writes a file for each digit, for any size: leave out --sheet and --scale.")
-    generator = generator_from_options(weights, placeholder=placeholder, raw=raw, every_z=every_z)
+    generator = generator_from_options(weights, placeholder=placeholder, raw=raw, every_z=every_z, neat=neat)
     if isinstance(generator, PlaceholderGenerator):
         pixels, controls = generator.digits(digit, range(seed, last + 1)), None
     else:
         controls = StyleControls.load(generator) if style.asked else None
         pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
-    stem, suffix = stem_of_digit(digit, placeholder=placeholder), style_suffix(style.asked, raw=raw)
+    stem, suffix = (
+        stem_of_digit(digit, placeholder=placeholder),
+        style_suffix(style.asked, raw=raw, neat=neat),
+    )
     recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
     if sheet:
         try:
@@ -210,6 +216,7 @@ def morph(
     weights: Path | None,
     raw: bool,
     every_z: bool,
+    neat: int,
 ) -> None:
     """Turn one digit into another, through all STOPS, in even steps.
 
@@ -225,7 +232,7 @@ def morph(
           digits/morph_2-0-2-6-2_seeds_5-0-7-0-5.webp, which ends as it begins
     """
     path = [(digit, seed if own is None else own) for digit, own in stops]
-    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
     try:
         pixels = draw_morph(generator, path, frames_between=frames)
         animated = kind != "strip"
@@ -243,7 +250,7 @@ def morph(
         raise Mistake(f"{error}.") from None
     strip = "_strip" if kind == "strip" else ""
     ending = kind if kind in ("gif", "webp") else "png"
-    write_file(out / f"{stem_of_morph(path)}{strip}{style_suffix({}, raw=raw)}.{ending}", picture)
+    write_file(out / f"{stem_of_morph(path)}{strip}{style_suffix({}, raw=raw, neat=neat)}.{ending}", picture)
 
 
 class NumberCommand(click.Command):
@@ -308,6 +315,7 @@ def number(
     weights: Path | None,
     raw: bool,
     every_z: bool,
+    neat: int,
     scale: int,
     thickness: float | None,
     slant: float | None,
@@ -342,10 +350,10 @@ def number(
     if last > MAX_SEED:
         raise Mistake(f"--seed {seed} and {len(texts)} texts end at seed {last}: seeds go up to {MAX_SEED}.")
     style = Style(thickness, slant, width)
-    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
     controls = StyleControls.load(generator) if style.asked else None
     stem = "line" if text is None else stem_of_text(texts[0])
-    ending = f"{style_suffix(style.asked, raw=raw)}.png"
+    ending = f"{style_suffix(style.asked, raw=raw, neat=neat)}.png"
     names = [f"{stem}_seed_{number}{ending}" for number in range(seed, last + 1)]
     metadata = Metadata(out)
     metadata.check_free(names, texts)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
@@ -83,8 +84,15 @@ def style_options(command: Any) -> Any:
 
 
 def drawing_options(command: Any) -> Any:
-    """--weights, --raw and --every-z: what draws, and how."""
+    """--weights, --raw, --every-z and --neat: what draws, and how."""
     for option in (
+        click.option(
+            "--neat",
+            type=WholeNumber(0, NEATEST),
+            default=0,
+            show_default=True,
+            help="Reject more of z: 0 draws as it comes, each step is neater and less varied.",
+        ),
         click.option("--every-z", is_flag=True, help="Reject no z: draw the first that each seed gives."),
         click.option(
             "--raw", is_flag=True, help="The network's own pixels, not finished by MNIST's scan rule."
@@ -108,7 +116,7 @@ def out_option(folder: str) -> Callable[[Callable[..., None]], Callable[..., Non
 
 
 def generator_from_options(
-    weights: Path | None, *, placeholder: bool, raw: bool, every_z: bool
+    weights: Path | None, *, placeholder: bool, raw: bool, every_z: bool, neat: int
 ) -> DigitGenerator | PlaceholderGenerator:
     """What the options ask for; stderr says so where it is not the model that comes along."""
     if placeholder and weights:
@@ -117,7 +125,7 @@ def generator_from_options(
         click.echo("These are placeholder digits, drawn by rule: no model made them.", err=True)
         return PlaceholderGenerator()
     ways_out = "name a file with --weights FILE, or draw stand-ins with --placeholder"
-    return generator_from_weights(weights, ways_out, raw=raw, every_z=every_z)
+    return generator_from_weights(weights, ways_out, raw=raw, every_z=every_z, neat=neat)
 
 
 def generator_from_weights(
@@ -126,6 +134,7 @@ def generator_from_weights(
     *,
     raw: bool = False,
     every_z: bool = False,
+    neat: int = 0,
 ) -> DigitGenerator:
     """The generator of --weights, or the one that comes along; stderr says so where it is not that one."""
     try:
@@ -134,7 +143,12 @@ def generator_from_weights(
         raise Mistake(f"{error}, {ways_out}.") from None
     if not generator.is_ours:
         click.echo(f"Drawn by your own weights, {generator.path}.", err=True)
-    return generator.variant(raw=raw, every_z=every_z)
+    if neat and every_z:
+        raise Mistake("--every-z rejects no z, and --neat more of them: leave out one.")
+    try:
+        return generator.variant(raw=raw, every_z=every_z, neat=neat)
+    except ChoiceError as error:
+        raise Mistake(f"{error}.") from None
 
 
 def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:

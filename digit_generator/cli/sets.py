@@ -105,6 +105,7 @@ def dataset(
     weights: Path | None,
     raw: bool,
     every_z: bool,
+    neat: int,
     thickness: float | None,
     slant: float | None,
     width: float | None,
@@ -137,7 +138,7 @@ def dataset(
             )
     elif kind not in (None, "parquet"):
         raise Mistake(f"--engine ray writes Parquet, not {kind}: leave out --format or --engine.")
-    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
     style = Style(thickness, slant, width)
     controls = StyleControls.load(generator) if style.asked else None
     with tqdm(total=count + test_count, unit="digit", unit_scale=True, desc=str(out), delay=0.5) as bar:

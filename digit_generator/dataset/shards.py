@@ -48,7 +48,7 @@ MAX_COUNT = MAX_SEED + 1  # each image has a seed of its own
 SHARD_SIZE = 100_000  # 27 MB and half a minute of a core; a billion images are 10,000 files
 MAX_SHARDS = 99_999  # their names have five figures
 UNFINISHED = "_unfinished.json"  # in the folder until the set is whole: which set it will be
-_BEFORE = {"finish": 0, "choice_sha256": ""}
+_BEFORE = {"finish": 0, "choice_sha256": "", "neat": 0}
 
 # Before NumPy is imported in a worker: there is a worker for each core, and its one thread is enough.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -137,6 +137,7 @@ def write_shards(
         "weights_sha256": generator.digest,
         "finish": generator.finish_version,
         "choice_sha256": generator.choice_digest,
+        "neat": generator.neat,
         "format": "parquet",
         "seed": seed,
         "style": asked,

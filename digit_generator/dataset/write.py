@@ -94,6 +94,7 @@ def write_dataset(
             "weights_sha256": generator.digest,
             "finish": generator.finish_version,
             "choice_sha256": generator.choice_digest,
+            "neat": generator.neat,
             "format": format,
             "seed": seed,
             "style": asked,

@@ -4,7 +4,9 @@
 
 1. Many digits are drawn and finished, and those of a broken shape are found (broken_shapes.py).
 2. A head of 64 units learns from what the generator has before its last layer how likely a shape is whole.
-3. The bounds are set such that the wanted share of z is rejected.
+3. The bounds of each position, from "as it comes" to "neat", are set such that the wanted share of z is
+   rejected.
+4. What each position costs is measured (neat.py).
 
 What a broken shape is follows from the first 55,000 training images. Judges that tell generated from real
 digits were tried as teachers as well, and made the digits worse: docs/experiments.md.
@@ -29,14 +31,16 @@ from digit_generator.choose import HIDDEN, UNITS, Choice, bytes_from_choice, cho
 from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.data import Digits, EvaluationError, Labels, mnist_from_folder
 from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
+from digit_generator.evaluation.neat import IMAGES, costs
+from digit_generator.evaluation.networks.judges import judge
 from digit_generator.evaluation.protocol import LEARNED_IMAGES
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
-REJECTED = 0.01
-"""Of the first z of a digit; of the first z of a hand, HANDS_REJECTED."""
-HANDS_REJECTED = 0.2
+REJECTED = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""Of the first z of a digit, by position; of the first z of a hand, HANDS_REJECTED."""
+HANDS_REJECTED = (0.2, 0.3, 0.5, 0.7, 0.85)
 
 FIRST_SEED = 4_100_000_000  # seeds that nobody else uses for measuring
 SEEDS = 6000
@@ -49,17 +53,25 @@ _BLOCK = 2000
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), required=True, help="MNIST.")
-@click.option("--reject", type=click.FloatRange(0, 0.9), default=REJECTED, show_default=True)
-@click.option("--reject-hands", type=click.FloatRange(0, 0.9), default=HANDS_REJECTED, show_default=True)
+@click.option("--reject", type=click.FloatRange(0, 0.9), default=REJECTED[0], show_default=True)
+@click.option("--reject-hands", type=click.FloatRange(0, 0.9), default=HANDS_REJECTED[0], show_default=True)
 @click.option("--seeds", type=click.IntRange(50), default=SEEDS, show_default=True)
-def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: int) -> None:
-    """Learn which z of FILE are rejected, and write the choice file beside it (four minutes)."""
+@click.option(
+    "--images", type=click.IntRange(100), default=IMAGES, show_default=True, help="To measure each position."
+)
+def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: int, images: int) -> None:
+    """Learn which z of FILE are rejected, and write the choice file beside it (ten minutes).
+
+    --reject and --reject-hands are of what comes without being asked for; neater positions reject at least
+    as much.
+    """
     try:
         generator = DigitGenerator.load(file, every_z=True)
-        real = mnist_from_folder(data_dir, "train")[:LEARNED_IMAGES]
+        train = mnist_from_folder(data_dir, "train")
+        reader = judge()
     except (EvaluationError, WeightsError) as error:
         raise Mistake(str(error)) from error
-    hidden, labels, broken = drawings(generator, real, seeds)
+    hidden, labels, broken = drawings(generator, train[:LEARNED_IMAGES], seeds)
     arrays = learned_head(hidden, labels, ~broken)
     record: dict[str, Any] = {
         "weights_sha256": generator.digest,
@@ -70,8 +82,13 @@ def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: 
         "seeds": [FIRST_SEED, seeds],
     }
     scores = Choice(bytes_from_choice(arrays, record), generator.digest).scores(hidden, labels)
-    record["digit_bound"] = float(np.quantile(scores, reject))
-    record["hand_bound"] = float(np.quantile(scores.reshape(-1, 10).min(axis=1), reject_hands))
+    record["neat"] = positions = positions_from_scores(scores, reject, reject_hands)
+    # Those of the first position, where programs from before there were positions look for them.
+    record |= {name: positions[0][name] for name in ("digit_bound", "hand_bound")}
+    generator.choice = Choice(bytes_from_choice(arrays, record), generator.digest)
+    for position, told in zip(positions, costs(generator, train, reader, images), strict=True):
+        position |= told
+    record["measured_on"] = images
     path = choice_path(file)
     write_whole(path, bytes_from_choice(arrays, record))
     accepted = scores > record["digit_bound"]
@@ -79,7 +96,33 @@ def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: 
         f"of the digits that it learned from, {broken.mean():.2%} have a broken shape, "
         f"and {broken[accepted].mean():.2%} of those that are accepted"
     )
+    click.echo("| neat | rejected | hands rejected | FID | recall | broken shapes |\n" + "| --- " * 6 + "|")
+    for neat, told in enumerate(positions):
+        click.echo(
+            f"| {neat} | {told['rejected']:.0%} | {told['hands_rejected']:.0%} | {told['fid']:.3f} "
+            f"| {told['recall']:.3f} | {told['broken']:.1%} |"
+        )
     click.echo(path)
+
+
+def positions_from_scores(
+    scores: NDArray[np.floating[Any]], reject: float, reject_hands: float
+) -> list[dict[str, float]]:
+    """The bounds of each position, and the shares of `scores`, float [B], that they reject; ten a seed."""
+    worst = scores.reshape(-1, 10).min(axis=1)
+    return [
+        {
+            "rejected": share,
+            "hands_rejected": of_hands,
+            "digit_bound": float(np.quantile(scores, share)),
+            "hand_bound": float(np.quantile(worst, of_hands)),
+        }
+        for share, of_hands in zip(
+            (reject, *(max(reject, share) for share in REJECTED[1:])),
+            (reject_hands, *(max(reject_hands, share) for share in HANDS_REJECTED[1:])),
+            strict=True,
+        )
+    ]
 
 
 def drawings(

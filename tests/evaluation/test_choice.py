@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from digit_generator import DigitGenerator
 from digit_generator.choose import Choice, bytes_from_choice, choice_path
 from digit_generator.evaluation import choice as choice_module
+from digit_generator.evaluation import neat as neat_module
 from digit_generator.evaluation.choice import drawings, learned_head, main
 from digit_generator.evaluation.data import Digits
 
@@ -56,13 +57,23 @@ def test_the_command_writes_a_file_that_refuses_the_wanted_share(
 ) -> None:
     monkeypatch.setattr(choice_module, "mnist_from_folder", lambda *_: usual)
     path = Path(shutil.copy(ROOT / "generator.pth", tmp_path))
+    monkeypatch.setattr(neat_module.protocol, "LEARNED_IMAGES", 400)
     options = ["--data-dir", str(tmp_path), "--seeds", "50", "--reject", "0.3", "--reject-hands", "0.4"]
+    options += ["--images", "200"]
     result = CliRunner().invoke(main, [str(path), *options])
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == str(choice_path(path))
     generator = DigitGenerator.load(path)
     assert generator.choice is not None
     assert generator.choice.record["refused"] == 0.3
+    positions = generator.choice.positions
+    assert [told["rejected"] for told in positions] == [0.3] * 5
+    assert [told["hands_rejected"] for told in positions] == [0.4, 0.4, 0.5, 0.7, 0.85]
+    # Digits are rejected equally often at all of them, so what was measured there is the same.
+    assert {told["fid"] for told in positions} == {positions[0]["fid"]}
+    assert positions[0]["fid"] > 0
+    assert 0 < positions[0]["recall"] <= 1
+    assert result.stdout.splitlines()[3].startswith("| 0 | 30% | 40% | ")
     first = choice_module.FIRST_SEED
     labels, seeds = [*range(10)] * 50, [first + i // 10 for i in range(500)]
     every = generator.variant(every_z=True)
