@@ -1,16 +1,19 @@
-// State of the page <-> its address: ?digit=7&seed=42, &at=1.5 for a place among the five, &ink=1 and &raw=1.
+// State of the page <-> its address: ?digit=7&seed=42, &at=1.5 for a place among the five, &neat=2,
+// &ink=1 and &raw=1.
 
 import { MAX_SEED } from './random.js'
 
 /** How many pictures stand in a row: the seeds from `seed` on. */
 export const COUNT = 5
+/** The last of the positions of Neat, as in digit_generator/choose.py. */
+export const NEATEST = 4
 const MAX_FIRST = MAX_SEED - COUNT + 1
 
 /**
- * The state that a visitor sees first: digit 0...9, seed of the first of five, at 0...4 among the five, ink and raw 0
- * or 1.
+ * The state that a visitor sees first: digit 0...9, seed of the first of five, at 0...4 among the five, neat 0...4, ink
+ * and raw 0 or 1.
  */
-export const START = { digit: 7, seed: 0, at: 0, ink: 0, raw: 0 }
+export const START = { digit: 7, seed: 0, at: 0, neat: 0, ink: 0, raw: 0 }
 
 /** The state that an address asks for, and a sentence on its invalid values, or ''. */
 export function stateFromAddress(search) {
@@ -26,9 +29,10 @@ export function stateFromAddress(search) {
   const digit = number('digit', 9, /^\d$/)
   const seed = number('seed', MAX_SEED, /^\d{1,10}$/)
   const at = number('at', COUNT - 1, /^\d(\.\d{1,2})?$/)
+  const neat = number('neat', NEATEST, /^\d$/)
   const [ink, raw] = ['ink', 'raw'].map((name) => number(name, 1, /^[01]$/) === 1)
   const problem = faults.length ? `This link asks for ${faults.join('; ')}. Showing the defaults for the invalid values.` : ''
-  return { state: { digit, ...placed(seed, at), ink, raw }, problem }
+  return { state: { digit, ...placed(seed, at), neat, ink, raw }, problem }
 }
 
 /** The first of five seeds and the place among them, such that no seed exceeds the largest seed. */
@@ -38,7 +42,7 @@ export function placed(seed, at = 0) {
 }
 
 /** The part of the address from the question mark on. */
-export function addressFromState({ digit, seed, at, ink, raw }) {
-  const rest = [at && `&at=${at}`, ink && '&ink=1', raw && '&raw=1'].filter(Boolean)
+export function addressFromState({ digit, seed, at, neat, ink, raw }) {
+  const rest = [at && `&at=${at}`, neat && `&neat=${neat}`, ink && '&ink=1', raw && '&raw=1'].filter(Boolean)
   return `?digit=${digit}&seed=${seed}${rest.join('')}`
 }

@@ -1,8 +1,9 @@
 // Five pictures of a digit, one of them large, the morph from each to the next, and the ten digits of one hand.
 
-import { addressFromState, COUNT, placed, stateFromAddress } from './address.js'
+import { addressFromState, COUNT, NEATEST, placed, stateFromAddress } from './address.js'
 import { startBefore } from './before.js'
 import { startFiles } from './files.js'
+import { startNeat } from './neat.js'
 import { latentsBetween } from './morph.js'
 import { makePicker } from './picker.js'
 import { describe, makePicture, showPicture, showPixels } from './picture.js'
@@ -36,6 +37,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
   element('large').append(large)
   element('ten').append(...ten.map((picture) => picture.button))
 
+  const showNeat = startNeat(generator.choice, (neat) => change({ neat }))
   const keep = startBefore((kept) => change(kept.state))
   const unsay = startFiles(() => ({ pixels, name: name(), stem: stem(), ink }))
   element('again').addEventListener('click', generate)
@@ -58,9 +60,11 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
 
   function change(to) {
     const wasRaw = generator.raw
-    ;({ digit, seed, at, ink, raw: generator.raw } = { digit, seed, at, ink, raw: wasRaw, ...to })
+    const { neat } = generator
+    ;({ digit, seed, at, ink, neat: generator.neat, raw: generator.raw } = { digit, seed, at, ink, neat, raw: wasRaw, ...to })
     if (generator.raw !== wasRaw) onRaw()
     pick(digit)
+    showNeat(generator.neat)
     element('ink').checked = ink
     element('raw').checked = generator.raw
     element('seed').value = seed
@@ -76,7 +80,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     const before = set
     set = {
       name: `${digit}, seeds ${seed} to ${seed + COUNT - 1}${mark()}`,
-      state: { digit, seed, at: 0, raw: generator.raw },
+      state: { digit, seed, at: 0, ...variant() },
       pictures,
     }
     if (before && before.name !== set.name) keep(before, set)
@@ -112,10 +116,11 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     showSiblings(DIGITS)
     element('shown').textContent = name()
     element('again-by-command').hidden = moving
-    const options = `${generator.raw ? ' --raw' : ''}${generator.choice ? '' : ' --every-z'}`
+    const { raw, neat } = generator
+    const options = `${raw ? ' --raw' : ''}${generator.choice ? '' : ' --every-z'}${neat ? ` --neat ${neat}` : ''}`
     element('command').textContent = `python -m digit_generator generate ${digit} --count 1 --seed ${seed + at}${options}`
     unsay()
-    history.replaceState(null, '', addressFromState({ digit, seed, at, ink, raw: generator.raw }) + location.hash)
+    history.replaceState(null, '', addressFromState({ digit, seed, at, ink, ...variant() }) + location.hash)
     onShown(digit, z, chance())
   }
 
@@ -156,16 +161,21 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     return `${digit}, ${Math.round((at - index) * 100)} % of the way from seed ${seed + index} to ${seed + index + 1}${mark()}`
   }
 
+  function variant() {
+    return { neat: generator.neat, raw: generator.raw }
+  }
+
   // What the name of a picture says of how it was made.
   function mark() {
-    return generator.raw ? ', raw' : ''
+    return `${generator.raw ? ', raw' : ''}${generator.neat ? `, neat ${generator.neat} of ${NEATEST}` : ''}`
   }
 
   // The file name that `python -m digit_generator generate` uses, and _ink for a picture in ink.
   function stem() {
     const index = Math.floor(at)
     const way = index === at ? '' : `_to_${seed + index + 1}_at_${(at - index).toFixed(2)}`
-    return `digit_${digit}_seed_${seed + index}${way}${generator.raw ? '_raw' : ''}${ink ? '_ink' : ''}`
+    const ending = `${generator.neat ? `_neat_${generator.neat}` : ''}${generator.raw ? '_raw' : ''}${ink ? '_ink' : ''}`
+    return `digit_${digit}_seed_${seed + index}${way}${ending}`
   }
 
   function changeSeed(input) {
@@ -185,7 +195,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     button.append(enlarged)
     button.addEventListener('click', () => {
       change({ at: index })
-      element('large').scrollIntoView({ block: 'nearest' }) // on a phone it stands below the fold
+      element('actions').scrollIntoView({ block: 'nearest' }) // below the large picture: on a phone below the fold
     })
     const caption = document.createElement('span')
     caption.className = 'quiet'

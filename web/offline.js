@@ -18,6 +18,7 @@ const FILES = [
   'inside.js',
   'manifest.webmanifest',
   'morph.js',
+  'neat.js',
   'network.js',
   'page.js',
   'picker.js',

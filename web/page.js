@@ -37,6 +37,10 @@ function start(generator, digest) {
   for (const section of document.querySelectorAll('main section, #live')) section.hidden = false
   element('controls').inert = false
   generator.raw = state.raw
+  generator.neat = state.neat
+  if (generator.neat !== state.neat) {
+    tell(`This link asks for neat=${state.neat}, which these weights do not have. Showing the digits as they come.`)
+  }
   const inside = startInside(generator)
   const game = startGame(generator)
   startDrawings(generator, state, { onShown: inside.follow, onRaw: game.redraw })

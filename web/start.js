@@ -10,7 +10,8 @@ element('not-started').remove()
 // The five pictures in index.html are those of an address without parameters.
 const { state } = stateFromAddress(location.search)
 if (addressFromState(state) !== addressFromState(START)) element('five').replaceChildren()
-element('draw').hidden = false
+document.querySelector(`#digit [value="${state.digit}"]`).checked = true
+element('seed').value = state.seed
 setTimeout(() => {
   if (element('loading')) element('loading').hidden = false
 }, PATIENCE)
