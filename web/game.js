@@ -119,7 +119,7 @@ export function startGame(generator) {
     tile.button.disabled = true
     tile.button.setAttribute('aria-label', `Picture ${tile.place + 1}, a ${tile.digit}`)
     tile.figure.className = tile.right ? 'right' : 'wrong'
-    tile.caption.textContent = `${tile.right ? '✓' : '✗'} ${is}. You said: ${marked ? 'the network' : 'a person'}.`
+    tile.caption.textContent = `${tile.right ? '✓' : '✗'} ${is}.\nYou said: ${marked ? 'the network' : 'a person'}.`
   }
 }
 
