@@ -20,7 +20,7 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from digit_generator import choose, finish
+from digit_generator import choose, finish, number
 from digit_generator.choose import Choice, choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import arrays_from_file, digest_of_file
@@ -78,6 +78,7 @@ def test_the_finish_and_the_choice_have_pythons_constants() -> None:
     ):
         written = constants(script)
         assert written == {name: json.loads(json.dumps(getattr(module, name))) for name in names}, script
+    assert f"\nexport const SIGNS = '{number.SIGNS}'\n" in (WEB / "signs.js").read_text(encoding="utf-8")
     assert f"\nexport const NEATEST = {choose.NEATEST}\n" in (WEB / "address.js").read_text(encoding="utf-8")
 
 
@@ -93,7 +94,7 @@ def header(folder: Path) -> dict:
 
 
 def test_everything_a_visitor_loads_is_about_three_megabytes() -> None:
-    assert sum(path.stat().st_size for path in WEB.iterdir()) < 3.4e6
+    assert sum(path.stat().st_size for path in WEB.iterdir()) < 3.1e6
 
 
 def test_the_weights_travel_smaller_and_come_back_to_the_byte() -> None:

@@ -21,6 +21,8 @@ from test_browser import assert_contrast, expect
 from digit_generator import DigitGenerator, latents_from_seeds
 from digit_generator.choose import MAX_TRIES, choice_path
 from digit_generator.finish import finished_pixels, scans
+from digit_generator.number import SIGNS, write_number
+from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.render import svg_from_pixels
 from tools.make_web import packed, unpacked
 from tools.serving import ROOT, serve_files
@@ -139,7 +141,7 @@ def seeds(page: Page) -> list[int]:
 
 def download(page: Page, button: str) -> tuple[str, bytes]:
     with page.expect_download() as started:
-        page.get_by_role("button", name=button, exact=True).click()
+        page.get_by_role("button", name=button, exact=True).first.click()
     return started.value.suggested_filename, started.value.path().read_bytes()
 
 
@@ -721,7 +723,7 @@ def test_what_was_generated_before_is_one_click_away(
 
 
 def test_back_leaves_after_any_number_of_sets(visit: Callable[..., Page], site: str) -> None:
-    page = visit(f"{site}style.css", ready="body")
+    page = visit(f"{site}style.css", ready="body", complaining=True)  # the style sheet has no icon
     page.goto(site)
     page.wait_for_selector("#tiles figure")
     for _ in range(5):
@@ -912,7 +914,7 @@ def test_a_tap_shows_the_picture_as_wide_as_the_phone_with_what_can_be_done(
     assert steps == pytest.approx(round(steps), abs=0.01)
     assert large["y"] >= 0
     for name in ("PNG", "SVG", "Copy picture", "Copy link"):
-        box = page.get_by_role("button", name=name, exact=True).bounding_box()
+        box = page.get_by_role("button", name=name, exact=True).first.bounding_box()
         assert box["y"] + box["height"] <= 844
     expect(page.locator("#shown")).to_have_text("7, seed 2")
 
@@ -947,6 +949,123 @@ def test_with_forced_colours_what_is_picked_can_be_told(
         "each => getComputedStyle(each, '::-webkit-slider-thumb').backgroundColor"
     )
     assert thumb != page.locator("body").evaluate("each => getComputedStyle(each).backgroundColor")
+
+
+# Write a number
+
+
+def line(page: Page) -> np.ndarray:
+    """The picture of the number, put together from the canvas of each character."""
+    return np.concatenate(
+        page.locator("#line canvas").evaluate_all(
+            "all => all.map(each => { const { width, height } = each;"
+            " const { data } = each.getContext('2d').getImageData(0, 0, width, height);"
+            " return Array.from({ length: height }, (_, y) =>"
+            " Array.from({ length: width }, (_, x) => data[4 * (y * width + x)])) })"
+        ),
+        axis=1,
+    )
+
+
+TEXTS = [
+    "2026",
+    "€ 12.50 (50%)",
+    "$1,299",
+    "£45",
+    "24/12/2026",
+    "+49 30 123-456",
+    "12:30",
+    "  1  ",
+    ".,-:/+€$£%()",
+]
+
+
+@pytest.mark.parametrize("weights", ["random", "shipped"])
+def test_lines_are_the_packages_to_the_pixel(
+    visit: Callable[..., Page],
+    site: str,
+    choosy: DigitGenerator,
+    shipped: tuple[str, DigitGenerator],
+    weights: str,
+) -> None:
+    url, library = (site, choosy) if weights == "random" else shipped
+    cases = [(text, 7 * index) for index, text in enumerate(TEXTS)][
+        : len(TEXTS) if weights == "random" else 3
+    ]
+    drawn = visit(url).evaluate(
+        f"""async cases => {{
+            {LOAD}
+            const {{ writeNumber }} = await import('./number.js')
+            const lines = []
+            for (const [text, seed] of cases) lines.push(await writeNumber(generator, text, seed))
+            return lines.map(each => [each.width, [...each.pixels], each.boxes])
+        }}""",
+        cases,
+    )
+    for (text, seed), (width, seen, boxes) in zip(cases, drawn, strict=True):
+        expected = write_number(library, text, seed)
+        np.testing.assert_array_equal(np.array(seen).reshape(-1, width), expected.picture, text)
+        assert [tuple(box) if box else None for box in boxes] == [
+            None if character == " " else tuple(box) for character, *box in expected.boxes
+        ]
+
+
+@DEVICES
+def test_a_number_wraps_and_a_link_opens_it(
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
+) -> None:
+    text = "0123456789 " * 4 + "(5%)"
+    page = visit(f"{site}?text={text.replace('%', '%25')}&hand=6#number", device)
+    page.locator("#number").scroll_into_view_if_needed()
+    page.wait_for_selector("#line canvas")
+    np.testing.assert_array_equal(line(page), write_number(choosy, text, 6).picture)
+    tops = page.locator("#line canvas").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect().top)"
+    )
+    assert len(set(tops)) >= (2 if device is DESKTOP else 5)
+    assert_nothing_to_scroll_sideways(page)
+    expect(page.get_by_role("img", name=f"{text}, handwritten-style")).to_be_visible()
+    expect(page.locator("#line-command")).to_have_text(
+        f"python -m digit_generator number --seed 6 -- '{text}'"
+    )
+    page.get_by_role("textbox", name="Number").fill("7.5")
+    expect(page.get_by_role("img", name="7.5, handwritten-style")).to_be_visible()
+    assert page.url.endswith("?digit=7&seed=0&text=7.5&hand=6#number")
+    with page.expect_download() as started:
+        page.locator("#line-png").click()
+    assert started.value.suggested_filename == "7.5_seed_6.png"
+    np.testing.assert_array_equal(Image.open(started.value.path()), write_number(choosy, "7.5", 6).picture)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (
+            "12a4",
+            "“a” (character 3) cannot be written: expected digits, the signs . , - : / + € $ £ % ( ) and",
+        ),
+        ("🙂", "“🙂” (character 1) cannot be written"),
+        (
+            "1" * (MAX_CHARACTERS + 12),
+            f"has {MAX_CHARACTERS + 12} characters: expected {MAX_CHARACTERS} at most",
+        ),
+        ("  ", "Expected digits, the signs"),
+    ],
+)
+def test_what_cannot_be_written_is_said_and_the_last_picture_stays(
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, typed: str, words: str
+) -> None:
+    page = visit(f"{site}#number")
+    page.locator("#number").scroll_into_view_if_needed()
+    page.wait_for_selector("#line canvas")
+    page.get_by_role("textbox", name="Number").fill(typed)
+    expect(page.locator("#fault")).to_contain_text(words)
+    np.testing.assert_array_equal(line(page), write_number(choosy, "2026", 0).picture)
+    assert page.url.endswith("?digit=7&seed=0#number")
+    page.get_by_role("textbox", name="Number").fill("5")
+    page.get_by_role("group", name="Signs").get_by_role("button", name="€").click()
+    expect(page.get_by_role("img", name="5€, handwritten-style")).to_be_visible()
+    expect(page.locator("#fault")).to_have_text("")
 
 
 # The game
@@ -1328,7 +1447,7 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
         assert "solid" in outlines, "focus unseen"
         return element
 
-    for name in ("Generate", "Which did the network draw?", "Inside"):
+    for name in ("Generate", "Write a number", "Which did the network draw?", "Inside"):
         expect(focused()).to_have_accessible_name(name)
     expect(focused()).to_have_role("radio")  # the ten are one stop
     expect(focused("ArrowRight")).to_have_accessible_name("8")
@@ -1354,6 +1473,10 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
         expect(focused()).to_have_accessible_name(name)
     for digit in range(10):
         expect(focused()).to_have_accessible_name(f"{digit}, in the same hand")
+    for name in ("Number", "New hand", *SIGNS, "PNG"):
+        expect(focused()).to_have_accessible_name(name)
+        if name == "Number":  # a number is written once it is seen
+            page.wait_for_selector("#line canvas")
     for place, (digit, *_) in enumerate(tiles_of_round(0), start=1):
         expect(focused()).to_have_accessible_name(f"Picture {place}, a {digit}: drawn by the network")
     page.keyboard.press("Space")

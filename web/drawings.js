@@ -1,6 +1,6 @@
 // Five pictures of a digit, one of them large, the morph from each to the next, and the ten digits of one hand.
 
-import { addressFromState, COUNT, NEATEST, placed, stateFromAddress } from './address.js'
+import { COUNT, NEATEST, placed, showInAddress, stateFromAddress } from './address.js'
 import { startBefore } from './before.js'
 import { startFiles } from './files.js'
 import { startNeat } from './neat.js'
@@ -17,9 +17,9 @@ const element = (id) => document.getElementById(id)
 
 /**
  * Show `state` (see address.js). `onShown(digit, z, seed)` is called when another picture is large and the slider rests,
- * `onRaw()` when the raw switch has changed.
+ * `onVariant()` when it draws in another way, raw or neater.
  */
-export function startDrawings(generator, state, { onShown, onRaw }) {
+export function startDrawings(generator, state, { onShown, onVariant }) {
   let { digit, seed, at, ink } = state
   let pixels // of the large picture
   let set // the five pictures: see before.js
@@ -62,7 +62,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     const wasRaw = generator.raw
     const { neat } = generator
     ;({ digit, seed, at, ink, neat: generator.neat, raw: generator.raw } = { digit, seed, at, ink, neat, raw: wasRaw, ...to })
-    if (generator.raw !== wasRaw) onRaw()
+    if (generator.raw !== wasRaw || generator.neat !== neat) onVariant()
     pick(digit)
     showNeat(generator.neat)
     element('ink').checked = ink
@@ -120,7 +120,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     const options = `${raw ? ' --raw' : ''}${generator.choice ? '' : ' --every-z'}${neat ? ` --neat ${neat}` : ''}`
     element('command').textContent = `python -m digit_generator generate ${digit} --count 1 --seed ${seed + at}${options}`
     unsay()
-    history.replaceState(null, '', addressFromState({ digit, seed, at, ink, ...variant() }) + location.hash)
+    showInAddress({ digit, seed, at, ink, ...variant() })
     onShown(digit, z, chance())
   }
 

@@ -30,7 +30,7 @@ export function tilesOfRound(round) {
   }))
 }
 
-/** Start the game in the section `game`. Call `redraw()` when the raw switch has changed. */
+/** Start the game in the section `game`. Call `redraw()` when what draws has changed. */
 export function startGame(generator) {
   let real
   let tiles = []

@@ -37,7 +37,12 @@ export class DigitGenerator {
 
   /** The z of a seed's hand, Float64Array [100]: the first of its stream that is accepted for all ten digits. */
   handLatents(seed) {
-    return latentsFromSeed(seed, this.#number(seed, DIGITS, this.neat, 'hand_bound'))
+    return latentsFromSeed(seed, this.handNumber(seed))
+  }
+
+  /** Which z of its stream the hand of a seed is, from 0. */
+  handNumber(seed) {
+    return this.#number(seed, DIGITS, this.neat, 'hand_bound')
   }
 
   /**

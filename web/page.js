@@ -1,4 +1,4 @@
-// The page: load the network, then start its three sections. Read from here.
+// The page: load the network, then start its four sections. Read from here.
 
 import { stateFromAddress } from './address.js'
 import { fetchChoice } from './choose.js'
@@ -8,6 +8,7 @@ import { DigitGenerator } from './generate.js'
 import { startInside } from './inside.js'
 import { Network } from './network.js'
 import { fetchWeights, WeightsError } from './weights.js'
+import { startWriting } from './write.js'
 
 const element = (id) => document.getElementById(id)
 
@@ -43,7 +44,9 @@ function start(generator, digest) {
   }
   const inside = startInside(generator)
   const game = startGame(generator)
-  startDrawings(generator, state, { onShown: inside.follow, onRaw: game.redraw })
+  const writing = startWriting(generator, state)
+  const redraw = () => [game, writing].forEach((section) => section.redraw())
+  startDrawings(generator, state, { onShown: inside.follow, onVariant: redraw })
   element('hand').hidden = !generator.choice
   if (digest) element('weights').textContent = ` (weights ${digest.slice(0, 8)})`
   if (location.hash) document.querySelector(`section${location.hash}`)?.scrollIntoView()

@@ -5,17 +5,17 @@ import { SIZE } from './network.js'
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10]
 
-/** pixels, [784], 0...255, each `scale` wide and high in the file -> the bytes of a PNG, as a Blob. */
-export async function pngFromPixels(pixels, scale = 1) {
-  const side = scale * SIZE
+/** pixels, 0...255, row by row, each `scale` wide and high in the file -> the bytes of a PNG, as a Blob. */
+export async function pngFromPixels(pixels, scale = 1, width = SIZE) {
+  const [columns, lines] = [scale * width, (scale * pixels.length) / width]
   const header = new Uint8Array(13) // width, height, 8 bits of grey, nothing special
-  new DataView(header.buffer).setUint32(0, side)
-  new DataView(header.buffer).setUint32(4, side)
+  new DataView(header.buffer).setUint32(0, columns)
+  new DataView(header.buffer).setUint32(4, lines)
   header[8] = 8
-  const rows = new Uint8Array(side * (side + 1)) // each row after a 0: not filtered
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      rows[y * (side + 1) + 1 + x] = pixels[Math.floor(y / scale) * SIZE + Math.floor(x / scale)]
+  const rows = new Uint8Array(lines * (columns + 1)) // each row after a 0: not filtered
+  for (let y = 0; y < lines; y++) {
+    for (let x = 0; x < columns; x++) {
+      rows[y * (columns + 1) + 1 + x] = pixels[Math.floor(y / scale) * width + Math.floor(x / scale)]
     }
   }
   const chunks = [chunk('IHDR', header), chunk('IDAT', await zlib(rows)), chunk('IEND', new Uint8Array())]
