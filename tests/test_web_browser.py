@@ -653,13 +653,12 @@ def test_five_pictures_are_there_within_three_seconds_on_a_slow_network(
 
 @DEVICES
 def test_nothing_moves_when_the_pictures_come_alive(
-    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator], device: dict
+    visit: Callable[..., Page], site: str, choosy: DigitGenerator, device: dict
 ) -> None:
-    url, generator = shipped
-    page = visit(url, device, service_workers="block")
+    page = visit(site, device, service_workers="block")
     held = []
     page.route("**/generator.bin", lambda route: held.append(route))
-    page.goto(url)
+    page.goto(site)
     expect(page.locator("#loading")).to_be_visible()
     expect(page.get_by_role("button", name="Generate 5 Images")).to_be_visible()
     expect(page.get_by_role("img", name="handwritten-style 7, seed 4")).to_be_visible()
@@ -669,11 +668,9 @@ def test_nothing_moves_when_the_pictures_come_alive(
     held[0].continue_()
     page.wait_for_selector("#tiles figure")
     expect(page.locator("#loading")).to_have_count(0)
-    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), generator.digits(7, range(5)))
-    neat = page.locator("#neatness")
-    if not neat.is_visible():  # weights whose choice has no positions
-        after = [page.locator(f"#five .{kind}").evaluate_all(places) for kind in ("picture", "original")]
-        assert after == before
+    np.testing.assert_array_equal(all_pixels(page, "#five .enlarged"), choosy.digits(7, range(5)))
+    after = [page.locator(f"#five .{kind}").evaluate_all(places) for kind in ("picture", "original")]
+    assert after == before
 
 
 def test_a_link_to_other_pictures_does_not_begin_with_those_of_no_link(
@@ -719,7 +716,7 @@ def test_what_was_generated_before_is_one_click_away(
     assert before(page) == [f"8, seeds {first} to {first + 4}", "8, seeds 0 to 4"]
     for _ in range(12):
         page.get_by_role("button", name="Generate 5 Images").click()
-    assert len(before(page)) == 8
+    assert len(before(page)) == 4
 
 
 def test_back_leaves_after_any_number_of_sets(visit: Callable[..., Page], site: str) -> None:
@@ -877,7 +874,7 @@ def test_the_picture_can_be_copied_and_the_command(
         }"""
     )
     copied = np.asarray(Image.open(io.BytesIO(bytes(data))).convert("L"))
-    np.testing.assert_array_equal(copied, np.kron(choosy.digits(2, [7])[0], np.ones((10, 10))))
+    np.testing.assert_array_equal(copied, np.kron(choosy.digits(2, [7])[0], np.ones((20, 20))))
     page.get_by_role("button", name="Copy command").click()
     expect(page.locator("#done")).to_have_text("Command copied.")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#command").inner_text()
@@ -1042,9 +1039,9 @@ def test_a_number_wraps_and_a_link_opens_it(
     [
         (
             "12a4",
-            "“a” (character 3) cannot be written: expected digits, the signs . , - : / + € $ £ % ( ) and",
+            "'a' (character 3) cannot be written: expected digits, the signs . , - : / + € $ £ % ( ) and",
         ),
-        ("🙂", "“🙂” (character 1) cannot be written"),
+        ("🙂", "'🙂' (character 1) cannot be written"),
         (
             "1" * (MAX_CHARACTERS + 12),
             f"has {MAX_CHARACTERS + 12} characters: expected {MAX_CHARACTERS} at most",
@@ -1457,9 +1454,6 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
     page.keyboard.press("Enter")
     first = seeds(page)[0]
     assert first != 0
-    expect(focused()).to_have_accessible_name("Neat")
-    expect(focused()).to_have_accessible_name("Ink: a smooth outline on paper")
-    expect(focused()).to_have_accessible_name("Raw: show the network’s own pixels")
     for seed in seeds(page):
         expect(focused()).to_have_accessible_name(f"8, seed {seed}: show large")
     page.keyboard.press("Space")
@@ -1467,6 +1461,9 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
     expect(focused()).to_have_accessible_name("Morph from picture to picture")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#shown")).to_have_text(f"8, 99 % of the way from seed {first + 3} to {first + 4}")
+    expect(focused()).to_have_accessible_name("Neat")
+    expect(focused()).to_have_accessible_name("Ink: a smooth outline on paper")
+    expect(focused()).to_have_accessible_name("Raw: show the network’s own pixels")
     expect(focused()).to_have_accessible_name("Back to five images of 8, seeds 0 to 4")
     expect(focused()).to_have_accessible_name("Back to five images of 7, seeds 0 to 4")
     for name in ("PNG", "SVG", "Copy picture", "Copy link"):

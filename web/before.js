@@ -3,7 +3,7 @@
 import { makePicture, showPixels } from './picture.js'
 import { SIZE } from './network.js'
 
-const KEPT = 8
+const KEPT = 4
 
 const element = (id) => document.getElementById(id)
 

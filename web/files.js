@@ -4,7 +4,9 @@ import { download, INK_SIDE, showInk } from './picture.js'
 import { pngFromPixels } from './png.js'
 import { svgFromPixels } from './svg.js'
 
-const COPIED_SCALE = 10 // a copied picture of 28 pixels would be lost in a text
+const COPIED_SCALE = 20 // a copied picture of 28 pixels would be lost in a text
+
+const REFUSED = 'Copying failed: the browser does not allow it here.'
 
 const element = (id) => document.getElementById(id)
 
@@ -17,7 +19,7 @@ export function startFiles(shown) {
   })
   element('copy').addEventListener('click', () =>
     // The promise inside, and not awaited before: Safari allows it only at once.
-    said('Picture copied.', 'Copying failed: this browser does not allow it.', () =>
+    said('Picture copied.', REFUSED, () =>
       navigator.clipboard.write([new ClipboardItem({ 'image/png': pngOf(shown(), COPIED_SCALE) })]),
     ),
   )
@@ -27,7 +29,7 @@ export function startFiles(shown) {
     ),
   )
   element('copy-command').addEventListener('click', () =>
-    said('Command copied.', 'Copying failed: this browser does not allow it.', () =>
+    said('Command copied.', REFUSED, () =>
       navigator.clipboard.writeText(element('command').textContent),
     ),
   )

@@ -2,6 +2,8 @@
 
 const element = (id) => document.getElementById(id)
 
+const AS_IT_COMES = element('cost').textContent
+
 /** Start the slider, if the choice has positions. `onNeat(position)` follows it. Returns a function that shows one. */
 export function startNeat(choice, onNeat) {
   const positions = choice?.positions ?? []
@@ -16,7 +18,7 @@ export function startNeat(choice, onNeat) {
 
 function costOf(positions, neat) {
   const [now, first] = [positions[neat], positions[0]]
-  if (!neat) return 'Neater digits come from rejecting more random numbers. The price is variety.'
+  if (!neat) return AS_IT_COMES
   const percent = (share) => `${(100 * share).toFixed(1)} %`
   const told = [
     ['broken shapes', 'broken', percent],

@@ -25,7 +25,7 @@ export function faultOf(text) {
   const characters = [...text]
   const at = characters.findIndex((character) => !CHARACTERS.includes(character))
   if (at >= 0) {
-    return `“${characters[at]}” (character ${at + 1}) cannot be written: expected digits, the signs ${signs} and spaces.`
+    return `'${characters[at]}' (character ${at + 1}) cannot be written: expected digits, the signs ${signs} and spaces.`
   }
   if (text.length > MAX_CHARACTERS) {
     return `The text has ${text.length} characters: expected ${MAX_CHARACTERS} at most.`
