@@ -105,8 +105,9 @@ space:
 	cp docs/space.md build/space/README.md
 
 # MNIST's test set is only read where it lies in DATA_DIR: the real digits do not change with the weights.
+# URL=https://example.org/digits/ is where web/ will be served, for links that others share.
 web: $(VENV)/installed-browser
-	$(BIN)/python -m tools.make_web $(if $(wildcard $(DATA_DIR)/t10k-*),--data-dir $(DATA_DIR))
+	$(BIN)/python -m tools.make_web $(if $(wildcard $(DATA_DIR)/t10k-*),--data-dir $(DATA_DIR)) $(if $(URL),--url $(URL))
 	$(BIN)/python -m tools.make_screenshots
 
 # What a verb needs is installed once, and again when the list of it changes.

@@ -17,20 +17,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from PIL import Image
 
-from digit_generator import choose, finish
+from digit_generator import choose, finish, number
 from digit_generator.choose import Choice, choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import arrays_from_file, digest_of_file
-from tools import serve_web
+from tools import make_web, serve_web
 from tools.serving import ROOT
 
 WEB = ROOT / "web"
 PAGE = (WEB / "index.html").read_text(encoding="utf-8")
 MODULES = {path.name for path in WEB.glob("*.js")} - {"offline.js"}  # that one is not the page's
 CHOICE = "generator.choice.safetensors"
-WRITTEN = ["generator.safetensors", "real_digits.png", "real_digits.txt"]  # by tools/make_web.py
+WRITTEN = [
+    "first.png",
+    "generator.bin",
+    "preview.png",
+    "real_digits.png",
+    "real_digits.txt",
+]  # by tools/make_web.py
 
 
 def make(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -46,9 +53,8 @@ def make(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_page_draws_with_the_weights_that_ship() -> None:
     """The same names, dtypes and numbers. If not, generator.pth has changed: `make web`."""
-    ours, theirs = (
-        arrays_from_file(path) for path in (ROOT / "generator.pth", WEB / "generator.safetensors")
-    )
+    ours = arrays_from_file(ROOT / "generator.pth")
+    theirs = safetensors.numpy.load(make_web.unpacked((WEB / "generator.bin").read_bytes()))
     assert ours.keys() == theirs.keys()
     for name, array in ours.items():
         assert array.dtype == theirs[name].dtype
@@ -72,6 +78,8 @@ def test_the_finish_and_the_choice_have_pythons_constants() -> None:
     ):
         written = constants(script)
         assert written == {name: json.loads(json.dumps(getattr(module, name))) for name in names}, script
+    assert f"\nexport const SIGNS = '{number.SIGNS}'\n" in (WEB / "signs.js").read_text(encoding="utf-8")
+    assert f"\nexport const NEATEST = {choose.NEATEST}\n" in (WEB / "address.js").read_text(encoding="utf-8")
 
 
 def constants(script: str) -> dict:
@@ -81,12 +89,29 @@ def constants(script: str) -> dict:
 
 
 def header(folder: Path) -> dict:
-    data = (folder / "generator.safetensors").read_bytes()
+    data = make_web.unpacked((folder / "generator.bin").read_bytes())
     return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
 
 
 def test_everything_a_visitor_loads_is_about_three_megabytes() -> None:
-    assert sum(path.stat().st_size for path in WEB.iterdir()) < 3.4e6
+    assert sum(path.stat().st_size for path in WEB.iterdir()) < 3.1e6
+
+
+def test_the_weights_travel_smaller_and_come_back_to_the_byte() -> None:
+    data = safetensors.numpy.save(arrays_from_file(ROOT / "generator.pth"), metadata={"weights_sha256": "x"})
+    assert make_web.unpacked(make_web.packed(data)) == data
+    assert len(make_web.packed(data)) < 0.9 * len(data)
+    assert make_web.packed(data) == make_web.packed(data)
+
+
+def test_the_five_that_are_there_first_are_what_the_network_draws() -> None:
+    first = np.asarray(Image.open(WEB / "first.png"))
+    expected = DigitGenerator.load(ROOT / "generator.pth").digits(7, range(5))
+    np.testing.assert_array_equal(first, np.concatenate(list(expected), axis=1))
+    assert (WEB / "first.png").stat().st_size < 3000
+    captions = re.findall(r'class="enlarged" src="first.png" alt="handwritten-style (\d), seed (\d)"', PAGE)
+    assert captions == [("7", str(seed)) for seed in range(5)]
+    assert "START = { digit: 7, seed: 0, " in (WEB / "address.js").read_text(encoding="utf-8")
 
 
 def test_make_writes_the_weights_that_are_named_and_leaves_the_real_digits(
@@ -94,8 +119,10 @@ def test_make_writes_the_weights_that_are_named_and_leaves_the_real_digits(
 ) -> None:
     result = make("--weights", weights_file, "--out", tmp_path)
     assert result.returncode == 0, result.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["generator.safetensors"]
-    written = arrays_from_file(tmp_path / "generator.safetensors")
+    assert {path.name for path in tmp_path.iterdir()} == {"first.png", "generator.bin", "preview.png"}
+    written = safetensors.numpy.load(make_web.unpacked((tmp_path / "generator.bin").read_bytes()))
+    row = np.concatenate(list(DigitGenerator.load(weights_file).digits(7, range(5))), axis=1)
+    np.testing.assert_array_equal(Image.open(tmp_path / "first.png"), row)
     for name, array in arrays_from_file(weights_file).items():
         np.testing.assert_array_equal(array, written[name])
 
@@ -122,6 +149,7 @@ def test_make_writes_the_choice_file_of_the_weights_and_no_other(
         (["--weights", "nowhere.pth"], "nowhere.pth does not exist"),
         (["--data-dir", "nowhere"], "nowhere holds no t10k-images-idx3-ubyte"),
         (["--out", "nowhere"], "nowhere cannot be written to"),
+        (["--url", "example.org"], "--url is 'example.org': expected an address such as https://"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(arguments: list[str], words: str) -> None:
@@ -150,12 +178,12 @@ def test_every_file_is_kept_for_use_without_a_network() -> None:
     offline = (WEB / "offline.js").read_text(encoding="utf-8")
     kept = set(re.findall(r"^  '(.*)',$", offline, re.M))
     there = {path.name for path in WEB.iterdir() if path.is_file()}
-    assert kept == there - {"index.html", "offline.js", "real_digits.txt", CHOICE} | {"./"}
+    assert kept == there - {"index.html", "offline.js", "preview.png", "real_digits.txt", CHOICE} | {"./"}
     assert f"const CHOICE = '{CHOICE}'" in offline  # kept where there is one
 
 
 def test_every_module_is_asked_for_at_once() -> None:
-    assert set(re.findall(r'rel="modulepreload" href="(.*?)"', PAGE)) == MODULES - {"page.js"}
+    assert set(re.findall(r'rel="modulepreload" href="(.*?)"', PAGE)) == MODULES - {"page.js", "start.js"}
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
@@ -163,9 +191,10 @@ def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules.pop("default-src") == rules.pop("base-uri") == rules.pop("form-action") == "'none'"
     assert set(rules.values()) == {"'self'"}
-    assert not re.search(
-        r"\son\w+=|\sstyle=|<style|<script(?! type=\"module\" src=\"page.js\"></script>)", PAGE
-    )
+    scripts = re.findall(r"<script(.*?)>(.*?)</script>", PAGE, re.S)
+    assert [inside for _, inside in scripts] == ["", ""]
+    assert [re.findall('src="(.*?)"', options) for options, _ in scripts] == [["start.js"], ["page.js"]]
+    assert not re.search(r"\son\w+=|\sstyle=|<style", PAGE)
     loaded = re.findall(r'(?:src|<link[^>]* href)="(.*?)"', PAGE)
     assert loaded
     assert all((WEB / name).is_file() for name in loaded)
@@ -176,11 +205,30 @@ def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     assert "url(" not in (WEB / "style.css").read_text(encoding="utf-8")
 
 
-def test_a_shared_link_has_the_title_and_the_description_of_the_page() -> None:
-    tags = dict(re.findall(r'<meta property="og:(\w+)" content="(.*?)">', PAGE))
+def test_a_shared_link_has_the_title_the_description_and_a_picture_of_the_page() -> None:
+    tags = dict(re.findall(r'<meta property="og:([a-z:]+)" content="(.*?)">', PAGE))
     (title,) = re.findall("<title>(.*?)</title>", PAGE)
     (description,) = re.findall('<meta name="description" content="(.*?)">', PAGE)
-    assert tags == {"type": "website", "title": title, "description": description}
+    assert (tags["type"], tags["title"], tags["description"]) == ("website", title, description)
+    picture = Image.open(WEB / tags["image"])
+    assert picture.size == (int(tags["image:width"]), int(tags["image:height"]))
+    assert tags["image:alt"]
+    digits = DigitGenerator.load(ROOT / "generator.pth").digits(range(10), [0] * 10)
+    assert (WEB / tags["image"]).read_bytes() == make_web.preview(digits)
+    tiles = np.asarray(picture)[107:523:1, 62:1138]  # two rows of five, 24 pixels apart
+    np.testing.assert_array_equal(tiles[3:196:7, 3:196:7], digits[0])
+    np.testing.assert_array_equal(tiles[223:416:7, 883:1076:7], digits[9])
+
+
+def test_make_writes_the_full_address_of_the_picture(weights_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(PAGE, encoding="utf-8")
+    result = make("--weights", weights_file, "--out", tmp_path, "--url", "https://example.org/digits/")
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page == PAGE.replace(
+        'og:image" content="preview.png"', 'og:image" content="https://example.org/digits/preview.png"'
+    )
+    assert page != PAGE
 
 
 def test_the_colours_are_those_of_the_streamlit_page() -> None:
@@ -193,8 +241,9 @@ def test_the_colours_are_those_of_the_streamlit_page() -> None:
         "line": "borderColor",
         "blue": "primaryColor",
     }.items():
-        assert f"--{name}: light-dark({theme['light'][key]}, {theme['dark'][key]});" in style
+        assert re.findall(rf"--{name}: (.*);", style) == [theme["light"][key], theme["dark"][key]]
     assert f"--round: {theme['baseRadius']};" in style
+    assert "light-dark(" not in style  # Safari before 17.5 does not know it
     for scheme in ("light", "dark"):  # what the browser's own frame is given
         assert f'({"prefers-color-scheme: " + scheme})" content="{theme[scheme]["backgroundColor"]}"' in PAGE
 

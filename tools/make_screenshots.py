@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tools.serving import ROOT, chromium, serve_files
 
-WIDTH, HEIGHT = 1100, 844  # down to the end of the first section
-CLIP = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT}
+WIDTH, HEIGHT = 1100, 1250
+MARGIN = 20  # below the first section
 
 
 def main() -> None:
@@ -23,7 +23,9 @@ def main() -> None:
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
             page.goto(url)
             page.wait_for_selector("#tiles figure")
-            page.screenshot(path=out / f"web-{scheme}.png", clip=CLIP)
+            bottom = page.locator("#draw").evaluate("each => each.getBoundingClientRect().bottom")
+            clip = {"x": 0, "y": 0, "width": WIDTH, "height": min(HEIGHT, round(bottom) + MARGIN)}
+            page.screenshot(path=out / f"web-{scheme}.png", clip=clip)
             print(out / f"web-{scheme}.png")
 
 

@@ -122,12 +122,15 @@ STEPS = (
         "web-weights",
         ("-m", "tools.make_web", "--data-dir", DATA_DIR),
         ("generator.pth", "generator.choice.safetensors", "tools/make_web.py"),
-        ("web/*.safetensors", "web/real_digits.*"),
+        ("web/*.safetensors", "web/*.bin", "web/*.png", "web/real_digits.txt"),
     ),
     Step(
         "screenshots",
         ("-m", "tools.make_screenshots"),
-        (*(f"web/*.{kind}" for kind in ("safetensors", "js", "css", "html")), "tools/make_screenshots.py"),
+        (
+            *(f"web/*.{kind}" for kind in ("safetensors", "bin", "js", "css", "html")),
+            "tools/make_screenshots.py",
+        ),
         ("docs/images/web-*.png",),
     ),
     Step(

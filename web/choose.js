@@ -19,13 +19,14 @@ const SHAPES = {
 export class Choice {
   #tensors
 
-  /** `tensors` have the names and shapes of SHAPES; the bounds are scores. */
-  constructor(tensors, { digit_bound, hand_bound }) {
+  /** `tensors` have the names and shapes of SHAPES; `positions` are as described below. */
+  constructor(tensors, positions) {
     this.#tensors = tensors
-    /** The score above which a digit is accepted. */
-    this.digitBound = digit_bound
-    /** The score above which the worst of ten digits in one handwriting is accepted. */
-    this.handBound = hand_bound
+    /**
+     * From 0, "as it comes", to "neat", what each position accepts and costs: {digit_bound, the score above which a digit
+     * is accepted; hand_bound, the same for the worst of a hand's ten; rejected, recall, broken: shares, if measured; fid}.
+     */
+    this.positions = positions
   }
 
   /** How real a digit looks, higher = more real, from the input of the last layer, [1024]. */
@@ -43,8 +44,9 @@ export async function fetchChoice(weightsDigest) {
     const response = await fetch(FILE)
     const { tensors, metadata } = tensorsFromBytes(new Uint8Array(await response.arrayBuffer()), SHAPES)
     const record = JSON.parse(metadata.choice)
-    const bounded = Number.isFinite(record.digit_bound) && Number.isFinite(record.hand_bound)
-    return bounded && record.weights_sha256 === weightsDigest ? new Choice(tensors, record) : null
+    const positions = record.neat ?? [record] // a file from before there were positions has one
+    const bounded = positions.every((at) => Number.isFinite(at.digit_bound) && Number.isFinite(at.hand_bound))
+    return bounded && record.weights_sha256 === weightsDigest ? new Choice(tensors, positions) : null
   } catch {
     return null // no network, or no choice file
   }

@@ -1,12 +1,13 @@
-// Five pictures of a digit, one of them large, the morph from each to the next, and the ten digits of one handwriting.
+// Five pictures of a digit, one of them large, the morph from each to the next, and the ten digits of one hand.
 
-import { addressFromState, COUNT, placed, stateFromAddress } from './address.js'
+import { COUNT, NEATEST, placed, showInAddress, stateFromAddress } from './address.js'
+import { startBefore } from './before.js'
+import { startFiles } from './files.js'
+import { startNeat } from './neat.js'
 import { latentsBetween } from './morph.js'
 import { makePicker } from './picker.js'
-import { describe, download, makePicture, showPixels } from './picture.js'
-import { pngFromPixels } from './png.js'
+import { describe, makePicture, showPicture, showPixels } from './picture.js'
 import { MAX_SEED } from './random.js'
-import { svgFromPixels } from './svg.js'
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit)
 const NEW_SEEDS = 999_996 // six figures at most, to fit under a picture
@@ -16,11 +17,12 @@ const element = (id) => document.getElementById(id)
 
 /**
  * Show `state` (see address.js). `onShown(digit, z, seed)` is called when another picture is large and the slider rests,
- * `onRaw()` when the raw switch has changed.
+ * `onVariant()` when it draws in another way, raw or neater.
  */
-export function startDrawings(generator, state, { onShown, onRaw }) {
-  let { digit, seed, at } = state
+export function startDrawings(generator, state, { onShown, onVariant }) {
+  let { digit, seed, at, ink } = state
   let pixels // of the large picture
+  let set // the five pictures: see before.js
   // While the slider moves, pictures are finished in place and with the random choices of one seed, so nothing jumps.
   let moving = false
   let frame = 0 // the animation frame that the slider waits for, or 0
@@ -31,42 +33,69 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
   const five = DIGITS.slice(0, COUNT).map((index) => makeOfFive(index))
   const large = makePicture('large', 'picture')
   const ten = DIGITS.map((sibling) => makeSibling(sibling))
-  element('five').append(...five.map((picture) => picture.item))
+  element('five').replaceChildren(...five.map((picture) => picture.item))
   element('large').append(large)
   element('ten').append(...ten.map((picture) => picture.button))
 
-  element('again').addEventListener('click', () => change({ seed: Math.floor(Math.random() * NEW_SEEDS), at: 0 }))
-  element('raw').addEventListener('change', () => change({ raw: element('raw').checked }))
+  const showNeat = startNeat(generator.choice, (neat) => change({ neat }))
+  const keep = startBefore((kept) => change(kept.state))
+  const unsay = startFiles(() => ({ pixels, name: name(), stem: stem(), ink }))
+  element('again').addEventListener('click', generate)
+  for (const id of ['ink', 'raw']) {
+    element(id).addEventListener('change', () => change({ [id]: element(id).checked }))
+  }
   element('seed').addEventListener('change', () => changeSeed(element('seed')))
   element('at').addEventListener('input', () => {
     at = Number(element('at').value)
     frame ||= requestAnimationFrame(follow)
   })
   element('at').addEventListener('change', rest)
-  element('png').addEventListener('click', async () => download(await pngFromPixels(pixels), `${stem()}.png`))
-  element('svg').addEventListener('click', () =>
-    download(new Blob([svgFromPixels(pixels, name())], { type: 'image/svg+xml' }), `${stem()}.svg`),
-  )
-  element('link').addEventListener('click', copyLink)
+  addEventListener('keydown', onKey)
   addEventListener('popstate', () => change(stateFromAddress(location.search).state))
   change({})
 
+  function generate() {
+    change({ seed: Math.floor(Math.random() * NEW_SEEDS), at: 0 })
+  }
+
   function change(to) {
     const wasRaw = generator.raw
-    ;({ digit, seed, at, raw: generator.raw } = { digit, seed, at, raw: wasRaw, ...to })
-    if (generator.raw !== wasRaw) onRaw()
+    const { neat } = generator
+    ;({ digit, seed, at, ink, neat: generator.neat, raw: generator.raw } = { digit, seed, at, ink, neat, raw: wasRaw, ...to })
+    if (generator.raw !== wasRaw || generator.neat !== neat) onVariant()
     pick(digit)
+    showNeat(generator.neat)
+    element('ink').checked = ink
     element('raw').checked = generator.raw
     element('seed').value = seed
     element('seed').setCustomValidity('')
     element('at').value = at
+    const pictures = five.map((_, index) => generator.pixels(latentsAt(index), digit, seed + index))
     five.forEach((picture, index) => {
-      showPixels(picture.enlarged, generator.pixels(latentsAt(index), digit, seed + index))
-      picture.original.getContext('2d').drawImage(picture.enlarged, 0, 0)
+      showPicture(picture.enlarged, pictures[index], ink)
+      showPixels(picture.original, pictures[index])
       picture.caption.textContent = `seed ${seed + index}`
-      picture.button.setAttribute('aria-label', `${digit}, seed ${seed + index}: show enlarged`)
+      picture.button.setAttribute('aria-label', `${digit}, seed ${seed + index}: show large`)
     })
+    const before = set
+    set = {
+      name: `${digit}, seeds ${seed} to ${seed + COUNT - 1}${mark()}`,
+      state: { digit, seed, at: 0, ...variant() },
+      pictures,
+    }
+    if (before && before.name !== set.name) keep(before, set)
     rest()
+  }
+
+  // Keys 0 to 9 pick a digit, Space and Enter generate, unless they mean something where the focus is.
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const focus = event.target.closest('a, button, input, summary, [role=slider]')
+    const typing = focus?.matches('input:not([type=radio], [type=checkbox], [type=range])')
+    if (/^[0-9]$/.test(event.key) && !typing) change({ digit: Number(event.key) })
+    else if ((event.key === ' ' || event.key === 'Enter') && (!focus || focus.matches('#digit input'))) generate()
+    else return
+    event.preventDefault()
   }
 
   // A frame of the slider's movement.
@@ -86,21 +115,18 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     showLarge(z)
     showSiblings(DIGITS)
     element('shown').textContent = name()
-    element('command').textContent = ''
-    if (!moving) {
-      const command = document.createElement('code')
-      const options = `${generator.raw ? ' --raw' : ''}${generator.choice ? '' : ' --every-z'}`
-      command.textContent = `python -m digit_generator generate ${digit} --count 1 --seed ${seed + at}${options}`
-      element('command').append('To generate this picture again: ', command)
-    }
-    element('done').textContent = ''
-    history.replaceState(null, '', addressFromState({ digit, seed, at, raw: generator.raw }) + location.hash)
+    element('again-by-command').hidden = moving
+    const { raw, neat } = generator
+    const options = `${raw ? ' --raw' : ''}${generator.choice ? '' : ' --every-z'}${neat ? ` --neat ${neat}` : ''}`
+    element('command').textContent = `python -m digit_generator generate ${digit} --count 1 --seed ${seed + at}${options}`
+    unsay()
+    showInAddress({ digit, seed, at, ink, ...variant() })
     onShown(digit, z, chance())
   }
 
   function showLarge(z) {
     pixels = generator.pixels(z, digit, chance(), !moving)
-    showPixels(large, pixels)
+    showPicture(large, pixels, ink)
     describe(large, `handwritten-style ${name()}`)
     element('at').setAttribute('aria-valuetext', name())
     five.forEach(({ button }, index) => button.setAttribute('aria-pressed', index === at))
@@ -113,7 +139,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
       siblingsFrame = 0
       const z = between(at, (index) => generator.handLatents(seed + index))
       for (const sibling of stale.splice(0, SIBLINGS_PER_FRAME)) {
-        showPixels(ten[sibling].canvas, generator.pixels(z, sibling, chance(), !moving))
+        showPicture(ten[sibling].canvas, generator.pixels(z, sibling, chance(), !moving), ink)
         ten[sibling].button.setAttribute('aria-pressed', sibling === digit)
       }
       if (stale.length) showSiblings(stale)
@@ -131,16 +157,25 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
 
   function name() {
     const index = Math.floor(at)
-    const raw = generator.raw ? ', raw' : ''
-    if (index === at) return `${digit}, seed ${seed + at}${raw}`
-    return `${digit}, ${Math.round((at - index) * 100)} % of the way from seed ${seed + index} to ${seed + index + 1}${raw}`
+    if (index === at) return `${digit}, seed ${seed + at}${mark()}`
+    return `${digit}, ${Math.round((at - index) * 100)} % of the way from seed ${seed + index} to ${seed + index + 1}${mark()}`
   }
 
-  // The file name that `python -m digit_generator generate` uses.
+  function variant() {
+    return { neat: generator.neat, raw: generator.raw }
+  }
+
+  // What the name of a picture says of how it was made.
+  function mark() {
+    return `${generator.raw ? ', raw' : ''}${generator.neat ? `, neat ${generator.neat} of ${NEATEST}` : ''}`
+  }
+
+  // The file name that `python -m digit_generator generate` uses, and _ink for a picture in ink.
   function stem() {
     const index = Math.floor(at)
     const way = index === at ? '' : `_to_${seed + index + 1}_at_${(at - index).toFixed(2)}`
-    return `digit_${digit}_seed_${seed + index}${way}${generator.raw ? '_raw' : ''}`
+    const ending = `${generator.neat ? `_neat_${generator.neat}` : ''}${generator.raw ? '_raw' : ''}${ink ? '_ink' : ''}`
+    return `digit_${digit}_seed_${seed + index}${way}${ending}`
   }
 
   function changeSeed(input) {
@@ -152,22 +187,16 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     }
   }
 
-  async function copyLink() {
-    try {
-      await navigator.clipboard.writeText(location.href.replace(location.hash, ''))
-      element('done').textContent = 'Link copied.'
-    } catch {
-      element('done').textContent = 'Copying failed: the address of this page is the link.'
-    }
-  }
-
   function makeOfFive(index) {
     const [enlarged, original] = [makePicture('enlarged'), makePicture('original')]
     const button = document.createElement('button')
     button.type = 'button'
     button.className = 'picture'
     button.append(enlarged)
-    button.addEventListener('click', () => change({ at: index }))
+    button.addEventListener('click', () => {
+      change({ at: index })
+      element('actions').scrollIntoView({ block: 'nearest' }) // below the large picture: on a phone below the fold
+    })
     const caption = document.createElement('span')
     caption.className = 'quiet'
     caption.setAttribute('aria-hidden', 'true') // the button has the same text
@@ -181,7 +210,7 @@ export function startDrawings(generator, state, { onShown, onRaw }) {
     const button = document.createElement('button')
     button.type = 'button'
     button.className = 'picture'
-    button.setAttribute('aria-label', `${sibling}, in the same handwriting`)
+    button.setAttribute('aria-label', `${sibling}, in the same hand`)
     button.append(canvas)
     button.addEventListener('click', () => change({ digit: sibling }))
     return { button, canvas }

@@ -1,4 +1,4 @@
-// Which one is real? Ten digits a round, seeds in order, uncurated. The score stays in this browser.
+// Which did the network draw? Ten digits a round, seeds in order, uncurated. The score stays in this browser.
 
 import { makePicture, showPixels } from './picture.js'
 import { SIZE } from './network.js'
@@ -30,7 +30,7 @@ export function tilesOfRound(round) {
   }))
 }
 
-/** Start the game in the section `game`. Call `redraw()` when the raw switch has changed. */
+/** Start the game in the section `game`. Call `redraw()` when what draws has changed. */
 export function startGame(generator) {
   let real
   let tiles = []
@@ -74,7 +74,7 @@ export function startGame(generator) {
     const right = tiles.filter((tile) => tile.right).length
     score = keepScore({ round: score.round + 1, right: score.right + right, judged: score.judged + tiles.length })
     const generated = tiles.filter((tile) => tile.generated).length
-    element('verdict').textContent = `${right} of 10 correct. ${generated} were generated, ${10 - generated} were real.`
+    element('verdict').textContent = `${right} of 10 correct. The network drew ${generated}, people wrote ${10 - generated}.`
     element('judge').textContent = 'Ten more'
     tell()
   }
@@ -95,28 +95,31 @@ export function startGame(generator) {
     button.type = 'button'
     button.className = 'picture'
     button.setAttribute('aria-pressed', 'false')
-    button.setAttribute('aria-label', `Picture ${place + 1}, a ${tile.digit}: generated`)
+    button.setAttribute('aria-label', `Picture ${place + 1}, a ${tile.digit}: drawn by the network`)
     button.append(canvas)
-    button.addEventListener('click', () =>
-      button.setAttribute('aria-pressed', button.getAttribute('aria-pressed') !== 'true'),
-    )
     const caption = document.createElement('figcaption')
+    button.addEventListener('click', () => {
+      const marked = button.getAttribute('aria-pressed') !== 'true'
+      button.setAttribute('aria-pressed', marked)
+      caption.textContent = marked ? 'You say: the network.' : ''
+    })
     const figure = document.createElement('figure')
     figure.append(button, caption)
     return { ...tile, canvas, figure, button, caption, place }
   }
 
   function draw({ canvas, digit, seed }) {
-    showPixels(canvas, generator.pixels(generator.latents(seed, digit), digit, seed))
+    showPixels(canvas, generator.pixels(generator.latents(seed, digit, 0), digit, seed)) // uncurated, so never neater
   }
 
   function reveal(tile) {
-    tile.right = (tile.button.getAttribute('aria-pressed') === 'true') === tile.generated
-    const [mark, word] = [tile.right ? '✓' : '✗', tile.generated ? 'generated' : 'real']
+    const marked = tile.button.getAttribute('aria-pressed') === 'true'
+    tile.right = marked === tile.generated
+    const is = tile.generated ? 'Drawn by the network' : 'Written by a person'
     tile.button.disabled = true
-    tile.button.setAttribute('aria-label', `Picture ${tile.place + 1}, a ${tile.digit}, is ${word}`)
+    tile.button.setAttribute('aria-label', `Picture ${tile.place + 1}, a ${tile.digit}`)
     tile.figure.className = tile.right ? 'right' : 'wrong'
-    tile.caption.textContent = `${mark} ${word}`
+    tile.caption.textContent = `${tile.right ? '✓' : '✗'} ${is}.\nYou said: ${marked ? 'the network' : 'a person'}.`
   }
 }
 

@@ -10,6 +10,7 @@ const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 /** The generator: the network, the choice of z, and the finish. */
 export class DigitGenerator {
+  #neat = 0
   #numbers = new Map() // which z of its stream each seed uses, once it is found
 
   /** With `choice` null, every z is used. */
@@ -20,14 +21,28 @@ export class DigitGenerator {
     this.raw = false
   }
 
-  /** The z of a seed for a digit, Float64Array [100]: the first accepted one of its stream. */
-  latents(seed, digit) {
-    return latentsFromSeed(seed, this.#number(seed, [digit], this.choice?.digitBound))
+  /** How strictly z is chosen: a place in choice.positions, 0 for as it comes, and where the choice has no such place. */
+  get neat() {
+    return this.#neat
   }
 
-  /** The z of a seed's handwriting, Float64Array [100]: the first of its stream that is accepted for all ten digits. */
+  set neat(position) {
+    this.#neat = this.choice && position in this.choice.positions ? position : 0
+  }
+
+  /** The z of a seed for a digit, Float64Array [100]: the first accepted one of its stream. */
+  latents(seed, digit, neat = this.neat) {
+    return latentsFromSeed(seed, this.#number(seed, [digit], neat, 'digit_bound'))
+  }
+
+  /** The z of a seed's hand, Float64Array [100]: the first of its stream that is accepted for all ten digits. */
   handLatents(seed) {
-    return latentsFromSeed(seed, this.#number(seed, DIGITS, this.choice?.handBound))
+    return latentsFromSeed(seed, this.handNumber(seed))
+  }
+
+  /** Which z of its stream the hand of a seed is, from 0. */
+  handNumber(seed) {
+    return this.#number(seed, DIGITS, this.neat, 'hand_bound')
   }
 
   /**
@@ -46,10 +61,12 @@ export class DigitGenerator {
   }
 
   // The index, from 0, of the first z in the seed's stream that is accepted for all of these digits.
-  #number(seed, digits, bound) {
+  #number(seed, digits, neat, bound) {
     if (!this.choice) return 0
-    const key = `${seed} ${digits}`
-    if (!this.#numbers.has(key)) this.#numbers.set(key, this.#firstAccepted(seed, digits, bound))
+    const key = `${seed} ${digits} ${neat}`
+    if (!this.#numbers.has(key)) {
+      this.#numbers.set(key, this.#firstAccepted(seed, digits, this.choice.positions[neat][bound]))
+    }
     return this.#numbers.get(key)
   }
 

@@ -29,6 +29,25 @@ export class Network {
     return this.#beforeLast(z, digit).at(-1)
   }
 
+  /**
+   * The picture of z, [784] in [-1, 1], and the way back: pullback(gradient by the picture, [784]) -> the gradient by z,
+   * [100] (the chain rule, layer by layer).
+   */
+  imageAndPullback(z, digit) {
+    const passed = this.activations(z, digit)
+    const image = passed.at(-1)
+    const pullback = (gradient) => {
+      let x = gradient.map((slope, i) => slope * (1 - image[i] ** 2)) // tanh
+      for (let layer = this.#layers.length - 1; layer >= 0; layer--) {
+        x = weighted(this.#layers[layer].weight, x)
+        // leakyReLU keeps the sign. The input, passed[0], has none.
+        if (layer) x = x.map((slope, i) => (passed[layer][i] > 0 ? slope : LEAKY_SLOPE * slope))
+      }
+      return x.subarray(0, LATENT_SIZE)
+    }
+    return { image, pullback }
+  }
+
   #beforeLast(z, digit) {
     const x = new Float64Array(2 * LATENT_SIZE)
     x.set(z)
@@ -56,6 +75,15 @@ export function outputs({ weight, bias }, x) {
       d += weight[at + 3] * x[column + 3]
     }
     y[row] = a + b + (c + d) + bias[row]
+  }
+  return y
+}
+
+// x @ weight: from a layer's outputs back to its inputs.
+function weighted(weight, x) {
+  const y = new Float64Array(weight.length / x.length)
+  for (let row = 0, at = 0; row < x.length; row++) {
+    for (let column = 0; column < y.length; column++, at++) y[column] += x[row] * weight[at]
   }
   return y
 }

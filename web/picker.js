@@ -1,22 +1,26 @@
 // A digit picker: ten radio buttons, one Tab stop.
 
 /**
- * Fill `fieldset` with the ten buttons. `onPick(digit)` is called when a visitor picks one. Returns a function that picks
- * a digit without that call.
+ * Fill `fieldset` with the ten buttons, unless it has them. `onPick(digit)` is called when a visitor picks one. Returns a
+ * function that picks a digit without that call.
  */
 export function makePicker(fieldset, onPick) {
-  const inputs = Array.from({ length: 10 }, (_, digit) => {
-    const input = document.createElement('input')
-    input.type = 'radio'
-    input.name = fieldset.id
-    input.value = digit
-    input.addEventListener('change', () => onPick(digit))
-    const label = document.createElement('label')
-    label.append(input, String(digit))
-    fieldset.append(label)
-    return input
-  })
+  if (!fieldset.elements.length) {
+    for (let digit = 0; digit < 10; digit++) fieldset.append(makeLabel(fieldset.id, digit))
+  }
+  const inputs = [...fieldset.elements]
+  for (const input of inputs) input.addEventListener('change', () => onPick(Number(input.value)))
   return (digit) => {
     inputs[digit].checked = true
   }
+}
+
+function makeLabel(name, digit) {
+  const [label, input, face] = ['label', 'input', 'span'].map((tag) => document.createElement(tag))
+  input.type = 'radio'
+  input.name = name
+  input.value = digit
+  face.textContent = digit
+  label.append(input, face)
+  return label
 }

@@ -12,13 +12,40 @@ export class RandomState {
   #next = WORDS
   #spare = null // the second number of a Gaussian pair, until it is asked for
 
-  /** `seed` is a whole number, 0...2^32-1. */
+  /** `seed` is a whole number, 0...2^32-1, or an array of them, for a stream of its own. */
   constructor(seed) {
+    if (Array.isArray(seed)) this.#fromArray(seed)
+    else this.#fromNumber(seed)
+  }
+
+  #fromNumber(seed) {
     this.#state[0] = seed
     for (let i = 1; i < WORDS; i++) {
       const before = this.#state[i - 1] ^ (this.#state[i - 1] >>> 30)
       this.#state[i] = Math.imul(before, 1812433253) + i
     }
+  }
+
+  // As init_by_array of Matsumoto and Nishimura (2002).
+  #fromArray(key) {
+    this.#fromNumber(19650218)
+    const state = this.#state
+    let at = 1
+    const step = (factor, added) => {
+      const before = state[at - 1] ^ (state[at - 1] >>> 30)
+      state[at] = (state[at] ^ Math.imul(before, factor)) + added
+      if (++at < WORDS) return
+      state[0] = state[WORDS - 1]
+      at = 1
+    }
+    for (let i = 0; i < Math.max(WORDS, key.length); i++) step(1664525, key[i % key.length] + (i % key.length))
+    for (let i = 1; i < WORDS; i++) step(1566083941, -at)
+    state[0] = 0x80000000
+  }
+
+  /** `count` numbers, evenly from [low, high): Float64Array. */
+  uniform(low, high, count) {
+    return Float64Array.from({ length: count }, () => low + (high - low) * this.#double())
   }
 
   /** `count` numbers from N(0, 1): Float64Array. */

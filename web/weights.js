@@ -1,4 +1,4 @@
-// A safetensors file -> its tensors, each checked before it is used.
+// The packed weights -> a safetensors file -> its tensors, each checked before it is used.
 
 /** The generator's state_dict, as in digit_generator/weights.py. */
 export const SHAPES = {
@@ -12,7 +12,7 @@ export const SHAPES = {
   ...linear(9, 1024, 784),
 }
 
-const FILE = 'generator.safetensors'
+const FILE = 'generator.bin'
 const MEND = 'Run “make web”, which writes it from generator.pth, and reload this page.'
 const MAX_VALUE = 1e10 // larger values could overflow in four layers
 const READERS = {
@@ -25,8 +25,8 @@ const READERS = {
 export class WeightsError extends Error {}
 
 /**
- * Fetch the weights beside the page. `onProgress(share)` is called with the share that has arrived, 0...1.
- * Resolves to {tensors: Map of name -> array of numbers, digest: SHA-256 of generator.pth, or '', hasChoice: whether
+ * Fetch the weights beside the page. `onProgress(share, size)` is called with the share that has arrived, 0...1, and
+ * the size of the whole in bytes. Resolves to {tensors: Map of name -> array of numbers, digest: SHA-256 of generator.pth, or '', hasChoice: whether
  * a choice file was written with it}. Rejects with WeightsError.
  */
 export async function fetchWeights(onProgress = () => {}) {
@@ -39,7 +39,7 @@ export async function fetchWeights(onProgress = () => {}) {
   if (!response.ok) {
     throw new WeightsError(`The weights are missing: the server has no ${FILE} beside this page (${response.status}). ${MEND}`)
   }
-  const { tensors, metadata } = tensorsFromBytes(await bytesOf(response, onProgress), SHAPES)
+  const { tensors, metadata } = tensorsFromBytes(await unpacked(await bytesOf(response, onProgress)), SHAPES)
   return { tensors, digest: String(metadata.weights_sha256 ?? ''), hasChoice: 'choice_sha256' in metadata }
 }
 
@@ -67,7 +67,7 @@ async function bytesOf(response, onProgress) {
       if (done) break
       parts.push(value)
       length += value.length
-      if (total) onProgress(Math.min(1, length / total))
+      if (total) onProgress(Math.min(1, length / total), total)
     }
   } catch {
     throw new WeightsError(`The weights did not arrive whole (${FILE}). Reload this page to try again.`)
@@ -78,6 +78,23 @@ async function bytesOf(response, onProgress) {
     bytes.set(part, offset)
     offset += part.length
   }
+  return bytes
+}
+
+// Undo `packed` in tools/make_web.py: gzip, and after the header the even bytes of all numbers before the odd ones.
+async function unpacked(packed) {
+  let planes
+  try {
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))
+    planes = new Uint8Array(await new Response(stream).arrayBuffer())
+  } catch {
+    refuse('it is cut short or not packed')
+  }
+  const { start } = headerOf(planes)
+  const bytes = planes.slice()
+  const middle = start + Math.ceil((planes.length - start) / 2)
+  for (let even = start, at = start; even < middle; even++, at += 2) bytes[at] = planes[even]
+  for (let odd = middle, at = start + 1; odd < planes.length; odd++, at += 2) bytes[at] = planes[odd]
   return bytes
 }
 
