@@ -36,6 +36,7 @@ def main() -> None:
     page = st.navigation(pages, position="top")
     st.set_page_config(page_title=NAME if page == pages[0] else f"{page.title} · {NAME}", page_icon=icon())
     st.html(SCREENS / "app.css")
+    st.html(f"<script>{(SCREENS / 'app.js').read_text()}</script>", unsafe_allow_javascript=True)
     page.run()
 
 

@@ -165,7 +165,7 @@ def zip_of_set(
         )
         paths = sorted(path for path in out.rglob("*") if path.is_file())
         archive = zip_from_files({path.relative_to(out).as_posix(): path.read_bytes() for path in paths})
-    suffix = style_suffix({}, raw=order["variant"].raw)
+    suffix = style_suffix({}, raw=order["variant"].raw, neat=order["variant"].neat)
     name = f"digits_{count}_{order['format']}_seed_{order['seed']}{suffix}.zip"
     return {"zip": archive, "name": name, "manifest": manifest, "order": dict(order)}
 

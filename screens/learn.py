@@ -355,7 +355,7 @@ def show_stages(generator: DigitGenerator | None, digit: int) -> None:
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def seeds_with_another_z(key: tuple[str, int, str], digit: int, _generator: DigitGenerator) -> int:
+def seeds_with_another_z(key: tuple[object, ...], digit: int, _generator: DigitGenerator) -> int:
     """How many of the first seeds have their first z rejected; `key` is key_of the generator."""
     seeds = range(COUNTED_SEEDS)
     changed = _generator.latents(seeds, [digit] * COUNTED_SEEDS) != latents_from_seeds(seeds)
@@ -410,7 +410,7 @@ def show_latents(generator: DigitGenerator | None, digit: int) -> None:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def most_telling(key: tuple[str, int, str], digit: int, seed: int, _generator: DigitGenerator) -> list[int]:
+def most_telling(key: tuple[object, ...], digit: int, seed: int, _generator: DigitGenerator) -> list[int]:
     """The six numbers of z, by index 0...99, that change the raw picture most between -2 and 2.
 
     The one with the largest effect comes first; `key` is key_of the generator.

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from digit_generator import weights
-from digit_generator.choose import choice_path
+from digit_generator.choose import NEATEST, Choice, choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from screens.address import Address
@@ -73,6 +73,7 @@ class Variant:
 
     raw: bool = False
     every_z: bool = False
+    neat: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -80,21 +81,24 @@ class Variant:
 
     @property
     def words(self) -> list[str]:
-        """For captions: "raw", "every z"."""
-        return [name.replace("_", " ") for name in self.names]
+        """For captions: "raw", "every z", "neat 2 of 4"."""
+        told = [name.replace("_", " ") for name in self.names]
+        return [*told, f"neat {self.neat} of {NEATEST}"] if self.neat else told
 
     @property
     def sentences(self) -> str:
-        return "".join(f" {SENTENCES[name]}" for name in self.names)
+        told = "".join(f" {SENTENCES[name]}" for name in self.names)
+        return f"{told} Neat, {self.neat} of {NEATEST}: more of z is rejected." if self.neat else told
 
     @property
     def options(self) -> list[str]:
-        """For commands: "--raw", "--every-z"."""
-        return [f"--{name.replace('_', '-')}" for name in self.names]
+        """For commands: "--raw", "--every-z", "--neat 2"."""
+        told = [f"--{name.replace('_', '-')}" for name in self.names]
+        return [*told, f"--neat {self.neat}"] if self.neat else told
 
     @property
     def address(self) -> dict[str, int]:
-        return dict.fromkeys(self.names, 1)
+        return dict.fromkeys(self.names, 1) | ({"neat": self.neat} if self.neat else {})
 
 
 SENTENCES = {
@@ -107,8 +111,8 @@ SWITCHES = {
 }
 
 
-def variant_from_address(address: Address) -> dict[str, bool]:
-    return {name: address.switch(name) for name in SWITCHES}
+def variant_from_address(address: Address) -> dict[str, int]:
+    return {name: address.switch(name) for name in SWITCHES} | {"neat": address.whole("neat", 0, NEATEST, 0)}
 
 
 def variant_of(page: str, generator: Generator, initial: Mapping[str, Any]) -> tuple[Generator, Variant]:
@@ -117,23 +121,56 @@ def variant_of(page: str, generator: Generator, initial: Mapping[str, Any]) -> t
     `initial` is the page's initial_state, which applies until a visitor has seen the switches.
     """
     wanted = {name: st.session_state.get(f"{page}.{name}", initial[name]) for name in switches_of(generator)}
+    if wanted.get("every_z"):
+        wanted.pop("neat", None)  # which has nothing to reject
     variant = Variant(**wanted)
     if isinstance(generator, PlaceholderGenerator):
         return generator, variant
-    return generator.variant(raw=variant.raw, every_z=variant.every_z), variant
+    return generator.variant(raw=variant.raw, every_z=variant.every_z, neat=variant.neat), variant
 
 
 def show_switches(page: str, generator: Generator, initial: Mapping[str, Any]) -> None:
     """The switches of variant_of, for the generator as it was loaded."""
-    for name in switches_of(generator):
-        st.toggle(SWITCHES[name], initial[name], key=f"{page}.{name}", persist_state="session")
+    names = switches_of(generator)
+    if "neat" in names and isinstance(generator, DigitGenerator) and generator.choice:
+        st.select_slider(
+            "Neat",
+            range(NEATEST + 1),
+            initial["neat"],
+            format_func=lambda neat: {0: "as it comes", NEATEST: "neat"}.get(neat, str(neat)),
+            key=f"{page}.neat",
+            persist_state="session",
+            help=cost_of_neat(generator.choice),
+            disabled=bool(st.session_state.get(f"{page}.every_z", initial["every_z"])),
+        )
+    for name in names:
+        if name in SWITCHES:
+            st.toggle(SWITCHES[name], initial[name], key=f"{page}.{name}", persist_state="session")
+
+
+def cost_of_neat(choice: Choice) -> str:
+    """What the choice file says of its positions, as Markdown."""
+    told = "Neater digits come from rejecting more of z. The price is variety, and distance from real digits."
+    if "fid" not in choice.positions[0]:
+        return told
+    rows = "\n".join(
+        f"| {neat} | {each['rejected']:.0%} | {each['broken']:.1%} | {each['recall']:.1%} "
+        f"| {each['fid']:.2f} |"
+        for neat, each in enumerate(choice.positions)
+    ).replace("%", " %")
+    heads = (
+        "| | rejected | broken shapes | variety (recall) | distance (FID) |\n| --- | --- | --- | --- | --- |"
+    )
+    return f"{told}\n\n{heads}\n{rows}"
 
 
 def switches_of(generator: Generator) -> list[str]:
-    """The switches of a generator: none for the placeholder, and every_z only with a choice file."""
+    """The switches of a generator: none for the placeholder, every_z and neat only with a choice file."""
     if isinstance(generator, PlaceholderGenerator):
         return []
-    return ["raw", "every_z"] if generator.choice else ["raw"]
+    if not generator.choice:
+        return ["raw"]
+    return ["raw", "every_z", *["neat"] * (len(generator.choice.positions) > 1)]
 
 
 def command(arguments: Sequence[str], style: Mapping[str, float], variant: Variant) -> str:

@@ -93,7 +93,7 @@ def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, S
         f"frames each way. All steps are equally large.{variant.sentences}"
     )
     recipe = Recipe.of(generator, stops=there_and_back, frames_between=frames, animated=True, scale=SCALE)
-    suffix = style_suffix({}, raw=variant.raw)
+    suffix = style_suffix({}, raw=variant.raw, neat=variant.neat)
     stem = f"{stem_of_morph(there_and_back)}{suffix}"
 
     def animation(kind: AnimationFormat) -> bytes:
@@ -128,7 +128,7 @@ def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, S
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def frames_of(
-    key: tuple[str, int, str], stops: tuple[Stop, ...], frames: int, _generator: DigitGenerator
+    key: tuple[object, ...], stops: tuple[Stop, ...], frames: int, _generator: DigitGenerator
 ) -> npt.NDArray[np.uint8]:
     """Frames, uint8 [F, 28, 28], made once for all visitors who ask for the same.
 

@@ -127,7 +127,8 @@ def show_line(
         + variant.sentences
     )
     with st.container(key="number_downloads", horizontal=True):
-        stem = f"{stem_of_text(line.text)}_seed_{seed}{style_suffix(style.asked, raw=variant.raw)}"
+        suffix = style_suffix(style.asked, raw=variant.raw, neat=variant.neat)
+        stem = f"{stem_of_text(line.text)}_seed_{seed}{suffix}"
         st.download_button(
             "Download PNG",
             png,
@@ -228,7 +229,7 @@ def zip_of_lines(
 ) -> tuple[bytes, str]:
     """A zip of the lines and their labels, and its file name."""
     seed = min(seed, MAX_SEED - len(texts) + 1)
-    files, labels, suffix = {}, [], style_suffix(style.asked, raw=variant.raw)
+    files, labels, suffix = {}, [], style_suffix(style.asked, raw=variant.raw, neat=variant.neat)
     bar = st.progress(0.0, "Writing ...")
     for index, text in enumerate(texts):
         line = write_number(generator, text, seed + index, style, controls)

@@ -120,6 +120,21 @@ def styled_pixels(
     return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
 
 
+@st.cache_data(max_entries=200, show_spinner=False)
+def styled_hand(
+    keys: tuple[object, ...],
+    seed: int,
+    style: tuple[tuple[str, float], ...],
+    _generator: DigitGenerator,
+    _controls: StyleControls,
+) -> npt.NDArray[np.uint8]:
+    """The ten digits in the hand of a seed, uint8 [10, 28, 28], each as near to the style as it can come."""
+    digits = range(10)
+    styles = [_controls.nearest(digit, Style(**dict(style))) for digit in digits]
+    z = _controls.latents(_generator.hand_latent(seed)[None].repeat(10, axis=0), digits, styles)
+    return _generator.pixels(z, digits, [seed] * 10)
+
+
 def _first(name: str, initial: Mapping[str, Any], controls: StyleControls) -> float:
     """Where a slider starts: at the value in the address, else in the middle."""
     low, high = _limits(name, controls)

@@ -25,6 +25,7 @@ from digit_generator import DigitGenerator
 from digit_generator.choose import choice_path
 from digit_generator.morph import morph
 from digit_generator.number import write_number
+from digit_generator.render import svg_from_pixels
 from digit_generator.style import Style, styled_digits
 from screens.game import tiles_of_round
 from tools.serving import ROOT, Server, copy_page, serve
@@ -419,7 +420,12 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], ours: Ser
     wait_for_pictures(page)
     expect(focused("Tab")).to_have_accessible_name("Download all five")
     for seed in seeds(page):
+        expect(focused("Tab")).to_have_accessible_name(f"seed {seed}: show large")
+    for seed in seeds(page):
         expect(focused("Tab")).to_have_accessible_name(f"Download digit_8_seed_{seed}.png")
+    for name in ("PNG", "SVG", "Copy picture", "Copy link"):
+        expect(focused("Tab")).to_have_accessible_name(name)
+    expect(focused("Tab")).to_have_accessible_name("Back to five images of 7, seeds 0 to 4")
     expect(focused("Tab")).to_contain_text("How it works")
 
 
@@ -441,7 +447,7 @@ def test_everything_has_a_name_for_a_screen_reader(visit: Callable[..., Page], o
     expect(page.get_by_role("img", name="handwritten-style 7", exact=True)).to_have_count(5)
     expect(page.get_by_role("img", name="handwritten-style 7, original size")).to_have_count(5)
     levels = page.get_by_role("heading").evaluate_all("headings => headings.map(heading => heading.tagName)")
-    assert levels == ["H1", "H2"]
+    assert levels == ["H1", "H2", "H3", "H4"]
 
 
 @DEVICES
@@ -512,6 +518,85 @@ def test_an_address_shows_the_same_five_to_whoever_opens_it(
     assert seeds(other) == drawn
     seen = [pixels(image) for image in other.locator(ENLARGED).all()]
     np.testing.assert_array_equal(seen, library.digits(4, drawn))
+
+
+@DEVICES
+def test_a_picture_opens_large(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device)
+    huge = page.locator(".large:not([hidden]) .huge")
+    np.testing.assert_array_equal(pixels(huge), library.digits(7, [0])[0])
+    page.get_by_role("button", name="seed 3: show large").press("Enter")
+    expect(page.get_by_role("button", name="seed 3: show large")).to_have_attribute("aria-pressed", "true")
+    np.testing.assert_array_equal(pixels(huge), library.digits(7, [3])[0])
+    assert huge.bounding_box()["width"] >= 0.85 * min(392, device["viewport"]["width"])
+    hand = [pixels(image) for image in page.locator(".large:not([hidden]) .hand img").all()]
+    np.testing.assert_array_equal(hand, library.hand(range(10), 3))
+    name, data = download(page, page.get_by_role("button", name="PNG", exact=True))
+    assert name == "digit_7_seed_3.png"
+    icon = page.get_by_role("button", name="Download digit_7_seed_3.png")
+    assert data == download(page, icon)[1], "the same file, with its recipe"
+    name, data = download(page, page.get_by_role("button", name="SVG", exact=True))
+    assert (name, data.decode()) == ("digit_7_seed_3.svg", svg_from_pixels(library.digits(7, [3])[0]))
+    for target in (icon, page.get_by_role("button", name="Copy link")):
+        assert min(target.bounding_box()[side] for side in ("width", "height")) >= 44
+    assert_nothing_to_scroll_sideways(page)
+
+
+def test_a_picture_and_its_link_are_copied(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="seed 2: show large").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("Link copied.")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{ours.url}/?at=2"
+    page.get_by_role("button", name="Copy picture").click()
+    expect(page.get_by_text("Picture copied.")).to_be_visible()
+    size = page.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read()
+            const picture = await createImageBitmap(await item.getType('image/png'))
+            return [picture.width, picture.height]
+        }"""
+    )
+    assert size == [560, 560]
+    other = visit(ours, None, "?at=2")
+    wait_for_pictures(other)
+    expect(other.get_by_role("button", name="seed 2: show large")).to_have_attribute("aria-pressed", "true")
+
+
+def test_keys_pick_and_draw(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours)
+    page.keyboard.press("3")
+    expect(page.get_by_role("radio", name="3")).to_be_checked()
+    expect(page.get_by_text("Next: five images of 3. Press Generate.")).to_be_visible()
+    page.get_by_role("heading", name="Handwritten").click()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Five images of 3")).to_be_visible()
+    page.get_by_text("Options: how many, seed, style").click()
+    page.get_by_label("First seed").fill("42")
+    page.get_by_label("First seed").press("Enter")
+    expect(page.get_by_text("seed 46")).not_to_have_count(0)
+    expect(page.get_by_role("radio", name="3")).to_be_checked()
+
+
+def test_back_leaves_the_page_and_before_brings_the_pictures_back(
+    visit: Callable[..., Page], ours: Server
+) -> None:
+    page = visit(ours)
+    turn_to(page, "Morph")
+    turn_to(page, "Generate")
+    length = page.evaluate("history.length")
+    sources = [image.get_attribute("src") for image in page.locator(ENLARGED).all()]
+    generate(page)
+    generate(page)
+    assert page.evaluate("history.length") == length, "an address is replaced, not added"
+    page.get_by_role("button", name="Back to five images of 7, seeds 0 to 4").click()
+    expect_captions(page, r"seed [0-4]")
+    assert [image.get_attribute("src") for image in page.locator(ENLARGED).all()] == sources
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Morph")
 
 
 @DEVICES

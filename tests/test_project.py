@@ -160,4 +160,4 @@ def test_the_colours_of_the_style_sheet_are_the_themes() -> None:
     borders = re.findall(
         r"border: .*light-dark\((#\w+), (#\w+)\)", (ROOT / "screens" / "app.css").read_text()
     )
-    assert borders == [(theme["light"]["borderColor"], theme["dark"]["borderColor"])]
+    assert {*borders} == {(theme["light"]["borderColor"], theme["dark"]["borderColor"])}

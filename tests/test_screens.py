@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from choices import make_choice_file
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -293,7 +294,7 @@ def test_the_switches_stand_under_the_options_and_every_z_only_beside_a_choice(
     def switches() -> set[str]:
         test = visit(page)
         test.session_state["options" if page == "draw" else f"{page}_options"] = True
-        return {toggle.key for toggle in checked(test.run()).toggle} - {"hold"}
+        return {toggle.key for toggle in checked(test.run()).toggle} - {"hold", "draw.ink"}
 
     assert switches() == {f"{page}.raw"}
     assert "every_z" not in state(visit(page, every_z="1")), "there is no choice to be left out"
@@ -301,15 +302,47 @@ def test_the_switches_stand_under_the_options_and_every_z_only_beside_a_choice(
     assert switches() == {f"{page}.raw", f"{page}.every_z"}
 
 
+@pytest.mark.parametrize("page", ["draw", "number", "morph", "dataset"])
+def test_neat_is_a_slider_with_its_cost_and_needs_a_choice_file_with_positions(
+    ours: DigitGenerator, page: str
+) -> None:
+    def slider(**address: str) -> list[tuple[int, bool]]:
+        test = visit(page, **address)
+        test.session_state["options" if page == "draw" else f"{page}_options"] = True
+        sliders = checked(test.run()).select_slider
+        assert all("| 4 | 66 % | 2.0 % | 90.0 % | 0.20 |" in each.proto.help for each in sliders)
+        return [(each.value, each.proto.disabled) for each in sliders]
+
+    assert slider(neat="3") == [], "there is no choice file"
+    choice_path(ours.path).write_bytes(make_choice_file(ours, positions=False))
+    assert slider(neat="3") == []
+    choice_path(ours.path).write_bytes(make_choice_file(ours, refused=0.44))
+    assert slider() == [(0, False)]
+    assert slider(neat="3") == [(3, False)]
+    assert slider(neat="3", every_z="1") == [(3, True)], "every z leaves nothing to reject"
+
+
+def test_neat_draws_at_once_and_is_said_everywhere(choosing: DigitGenerator) -> None:
+    page = visit("draw", digit="3", seed="5", neat="4")
+    neat = choosing.variant(neat=4)
+    np.testing.assert_array_equal(images(page, "enlarged"), neat.digits(3, range(5, 10)))
+    np.testing.assert_array_equal(images(page, "original")[-50:-40], neat.hand(range(10), 5))
+    assert state(page) == {"digit": "3", "seed": "5", "neat": "4"}
+    assert "<figcaption>neat 4 of 4<br>seed 5</figcaption>" in html(page)
+    assert "--seed 5 --neat 4`" in texts(page)
+    assert 'data-name="digit_3_seed_5_neat_4"' in html(page)
+    assert state(visit("draw", neat="4", every_z="1")) == {"digit": "7", "seed": "0", "every_z": "1"}
+
+
 def test_a_switch_draws_at_once_and_stays_in_the_address(choosing: DigitGenerator) -> None:
     page = visit("draw", digit="3", seed="5")
     page.session_state["options"] = True
     checked(page.run())
-    np.testing.assert_array_equal(images(page, "original")[-10:], choosing.hand(range(10), 5))
+    np.testing.assert_array_equal(images(page, "original")[-50:-40], choosing.hand(range(10), 5))
     checked(page.toggle(key="draw.raw").set_value(True).run())
     raw = choosing.variant(raw=True)
     np.testing.assert_array_equal(images(page, "enlarged"), raw.digits(3, range(5, 10)))
-    np.testing.assert_array_equal(images(page, "original")[-10:], raw.hand(range(10), 5))
+    np.testing.assert_array_equal(images(page, "original")[-50:-40], raw.hand(range(10), 5))
     assert state(page) == {"digit": "3", "seed": "5", "raw": "1"}
     assert "<figcaption>raw<br>seed 5</figcaption>" in html(page)
     checked(page.toggle(key="draw.raw").set_value(False).run())
