@@ -29,7 +29,7 @@ def main() -> None:
         st.Page(SCREENS / "draw.py", title="Generate", default=True),
         st.Page(SCREENS / "number.py", title="Write a number", url_path="number"),
         st.Page(SCREENS / "morph.py", title="Morph", url_path="morph"),
-        st.Page(SCREENS / "game.py", title="Which one is real?", url_path="game"),
+        st.Page(SCREENS / "game.py", title="Which did the network draw?", url_path="game"),
         st.Page(SCREENS / "dataset.py", title="Make a data set", url_path="dataset"),
         st.Page(SCREENS / "learn.py", title="How it learns", url_path="learn"),
     ]

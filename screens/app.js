@@ -11,11 +11,18 @@ if (!window.digitGenerator) {
     return (same ? history.replaceState : push).call(history, state, unused, url)
   }
 
+  // Digits are what is typed most; Apple's numeric keyboard would have no signs at all.
+  document.addEventListener('focusin', ({ target }) => {
+    if (target.closest('.st-key-number-text') && !/iP(hone|ad|od)/.test(navigator.userAgent)) target.inputMode = 'numeric'
+  })
+
   const all = (selector, within = document) => [...within.querySelectorAll(selector)]
 
   document.addEventListener('click', (event) => {
     const picture = event.target.closest('.pictures button')
     if (picture) return show(all('.pictures button').indexOf(picture))
+    const copied = event.target.closest('button[data-copy]')
+    if (copied) return told(copied.parentElement, 'Command copied.', () => navigator.clipboard.writeText(copied.dataset.copy))
     const button = event.target.closest('.large button[data-do]')
     if (button) actions[button.dataset.do](button.closest('.large'))
   })
@@ -46,8 +53,8 @@ if (!window.digitGenerator) {
     link: (large) => told(large, 'Link copied.', () => navigator.clipboard.writeText(linkOf(large))),
   }
 
-  async function told(large, done, copy) {
-    const status = large.querySelector('[role=status]')
+  async function told(around, done, copy) {
+    const status = around.querySelector('[role=status]')
     try {
       await copy()
       status.textContent = done

@@ -29,7 +29,7 @@ from screens.model import (
     variant_of,
 )
 from screens.picture import image_from_pixels, source_from_bytes, source_from_png
-from screens.widgets import NAME, escape_markdown, pick_digit
+from screens.widgets import NAME, escape_markdown, pick_digit, show_again
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
     from digit_generator.style import StyleControls
@@ -56,7 +56,7 @@ def main() -> None:
         count = st.session_state.get("count", initial["count"])
         digit, seeds = digit_and_seeds(picked, count, initial)
 
-    style, controls, notes = style_controls_and_notes(generator, digit, initial)
+    style, controls, notes = style_controls_and_notes(generator, digit, seeds[0], initial)
     ink = st.session_state.get("draw.ink", initial["ink"])
     drawings = draw(generator, variant, digit, seeds, style, controls, ink=ink)
     show_heading(generator, digit, seeds, drawings)
@@ -64,7 +64,7 @@ def main() -> None:
         st.caption(f"Next: {heading(picked, count).lower()}. Press Generate.")
     is_first = (digit, seeds[0]) == (initial["digit"], initial["seed"])
     at = min(initial["at"], count - 1) if is_first else 0
-    show_drawings(variant, drawings, at, ink=ink)
+    show_drawings(variant, style, drawings, at, ink=ink)
     show_large(generator, digit, seeds, style, controls, drawings, at, ink=ink)
     show_before(generator, digit, seeds, style, controls)
     show_command(generator, variant, digit, seeds, style, notes)
@@ -106,7 +106,7 @@ def digit_and_seeds(picked: int, count: int, initial: dict[str, Any]) -> tuple[i
 
 
 def style_controls_and_notes(
-    generator: Generator, digit: int, initial: dict[str, Any]
+    generator: Generator, digit: int, seed: int, initial: dict[str, Any]
 ) -> tuple[dict[str, float], StyleControls | None, list[str]]:
     """The style by name, as near as this digit can come; the controls for it; notes for the visitor."""
     if not (st.session_state.get("draw.style") or style_names(initial)):
@@ -114,9 +114,11 @@ def style_controls_and_notes(
     from screens import styles
 
     controls, problem = styles.controls_or_problem(generator)
-    if controls is None:
+    if controls is None or isinstance(generator, PlaceholderGenerator):
         return {}, None, [problem]
-    wanted = styles.wanted_style("draw", initial, controls)
+    keys = key_of(generator), controls.digest
+    shape = styles.shape_of(keys, (digit,), seed, generator, controls)
+    wanted = styles.wanted_style("draw", initial, controls, shape)
     style, notes = styles.nearest_style(digit, wanted, controls)
     return style.asked, controls, notes
 
@@ -200,7 +202,18 @@ def pixels_of(
     from screens import styles
 
     keys = key_of(generator), controls.digest
-    return styles.styled_pixels(keys, digit, tuple(seeds), tuple(style.items()), generator, controls)
+    wanted = tuple(style.items())
+    if len(seeds) <= FIVE:
+        return styles.styled_pixels(keys, digit, tuple(seeds), wanted, generator, controls)
+    bar, pixels = st.progress(0.0, "Finding the style ..."), []
+    for start in range(0, len(seeds), FIVE):  # any other click ends this run at the next step of the bar
+        few = tuple(seeds[start : start + FIVE])
+        pixels.append(styles.styled_pixels(keys, digit, few, wanted, generator, controls))
+        bar.progress(
+            min(start + FIVE, len(seeds)) / len(seeds), f"{start + len(few)} of {len(seeds)} in this style"
+        )
+    bar.empty()
+    return np.concatenate(pixels)
 
 
 def hand_of(
@@ -255,7 +268,9 @@ def heading(digit: int, count: int) -> str:
     return f"{'Five' if count == FIVE else count} images of {digit}"
 
 
-def show_drawings(variant: Variant, drawings: Sequence[Drawing], at: int, *, ink: bool) -> None:
+def show_drawings(
+    variant: Variant, style: Mapping[str, float], drawings: Sequence[Drawing], at: int, *, ink: bool
+) -> None:
     """Five columns: the enlarged picture, its caption, the picture at its original size, a download button.
 
     More than five pictures stand closer together and have no button of their own: the zip has them all.
@@ -271,10 +286,11 @@ def show_drawings(variant: Variant, drawings: Sequence[Drawing], at: int, *, ink
             with st.container(key="downloads", horizontal=True):
                 for number, drawing in enumerate(drawings):
                     show_download(drawing, number)
+    told = "".join(f", {name} {value:g}" for name, value in style.items())
     shown = "as a smooth outline in ink" if ink else "enlarged"
     st.caption(
-        f"Each image is shown {shown}, with the original of 28×28 pixels below it. Press one to see it large."
-        + variant.sentences
+        f"Each image is shown {shown}, with the original of 28×28 pixels below it{told}. "
+        "Press one to see it large. Keys 0 to 9 pick a digit, Space or Enter generates." + variant.sentences
     )
 
 
@@ -368,12 +384,13 @@ def show_command(
     arguments = ["generate", str(digit), "--count", str(len(seeds)), "--seed", str(seeds[0])]
     if isinstance(generator, PlaceholderGenerator):
         again = command([*arguments, "--placeholder"], style, variant)
-        st.caption(f"To draw the same placeholders again: `{again}`")
+        show_again("To draw the same placeholders again:", again)
     else:
         again = command(arguments, style, variant)
-        st.caption(
+        show_again(
             f"To generate the same {'image' if len(seeds) == 1 else 'images'} again with the weights "
-            f"`{generator.digest[:8]}`: `{again}`"
+            f"`{generator.digest[:8]}`:",
+            again,
         )
     for note in notes:
         st.caption(escape_markdown(note))
@@ -420,12 +437,16 @@ def show_options(
     from screens import styles
 
     controls, problem = styles.controls_or_problem(generator)
+    shape: styles.Shape = {}
+    if controls and isinstance(generator, DigitGenerator):
+        keys = key_of(generator), controls.digest
+        shape = styles.shape_of(keys, (digit,), seeds[0], generator, controls)
     with options:
         with st.container(key="options_first", horizontal=True, vertical_alignment="bottom", gap="medium"):
             st.slider("How many", 1, MAX_COUNT, initial["count"], key="count", persist_state="session")
             st.session_state.seed = seeds[0]
             st.number_input("First seed", 0, MAX_FIRST_SEED, key="seed", on_change=use_seed, args=(digit,))
-        styles.show_style_controls("draw", initial, controls, problem)
+        styles.show_style_controls("draw", initial, controls, problem, shape)
         st.toggle("Keep these seeds when I change the digit", key="hold", persist_state="session")
         st.toggle("Ink: a smooth outline on paper", initial["ink"], key="draw.ink", persist_state="session")
         show_switches("draw", loaded, initial)

@@ -204,17 +204,15 @@ def show_card(generator: DigitGenerator | None) -> None:
     if FAULTS.exists():
         st.markdown(
             "**Its faults.** Some generated digits have broken or doubled strokes, filled loops or specks. "
-            "Below are the twenty lowest-scoring digits of thousands. Each label gives the reader (*own*: a "
-            "classifier trained on MNIST; *OCR*: a program that reads scanned text) and the seed, then the "
-            "digit asked for and the digit read."
+            "These are the twenty that the two readers of the table misread worst, of thousands. Each label "
+            "gives the reader (*own*: a classifier trained on MNIST; *OCR*: a program that reads scanned "
+            "text) and the seed, then the digit asked for and the digit read."
         )
-        with st.container(key="faults"):
-            st.image(
-                str(FAULTS),
-                output_format="PNG",
-                alt="The twenty lowest-scoring generated digits, each with its reader, its seed, the digit "
-                "asked for and the digit read",
-            )
+        words = "The twenty generated digits that are misread worst, each with its labels"
+        st.html(
+            f'<div class=faults tabindex=0 role=region aria-label="{words}">'
+            f'<img src="{source_from_png(FAULTS.read_bytes())}" alt="{words}"></div>'
+        )
 
 
 def verdict(card: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ def generator_or_placeholder() -> tuple[Generator, str]:
         path = weights.find_weights()
         return load_generator(path, versions(path, path.with_suffix(".json"), choice_path(path))), ""
     except (weights.WeightsError, OSError) as error:
-        return PlaceholderGenerator(), str(error)
+        return PlaceholderGenerator(), without_folders(str(error))
 
 
 def trained_generator_or_stop() -> DigitGenerator:
@@ -43,6 +44,14 @@ def trained_generator_or_stop() -> DigitGenerator:
     if not generator.is_ours:
         st.badge("your own weights", color="gray")
     return generator
+
+
+def without_folders(message: str) -> str:
+    """The message without the server's own folders, which are no visitor's business."""
+    package = Path(weights.__file__).resolve().parent
+    for folder, name in ((package, "the package"), (package.parent, "the folder of app.py")):
+        message = message.replace(f"{folder}{os.sep}", "").replace(str(folder), name)
+    return message
 
 
 WAY_OUT = (
@@ -158,9 +167,7 @@ def cost_of_neat(choice: Choice) -> str:
         f"| {each['fid']:.2f} |"
         for neat, each in enumerate(choice.positions)
     ).replace("%", " %")
-    heads = (
-        "| | rejected | broken shapes | variety (recall) | distance (FID) |\n| --- | --- | --- | --- | --- |"
-    )
+    heads = "| neat | rejected | broken shapes | variety (recall) | distance (FID) |\n" + "| --- " * 5 + "|"
     return f"{told}\n\n{heads}\n{rows}"
 
 

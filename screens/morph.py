@@ -24,7 +24,7 @@ from screens.model import (
     variant_of,
 )
 from screens.picture import image_from_pixels, source_from_bytes
-from screens.widgets import pick_digit, show_title
+from screens.widgets import pick_digit, show_again, show_title
 
 FRAMES = 15  # between the two digits
 MAX_FRAMES = 60  # on a server that many visitors share
@@ -120,9 +120,8 @@ def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, S
                 on_click="ignore",
                 icon=":material/download:",
             )
-    st.caption(
-        f"To generate the same animation again with the weights `{generator.digest[:8]}`: "
-        f"`{recipe.command()}`"
+    show_again(
+        f"To generate the same animation again with the weights `{generator.digest[:8]}`:", recipe.command()
     )
 
 

@@ -50,7 +50,7 @@ PROBES = ("/_stcore/health", "/_stcore/host-config")  # Streamlit looks for them
 PAGES = {
     "number": "Write a number",
     "morph": "Morph",
-    "game": "Which one is real?",
+    "game": "Which did the network draw?",
     "dataset": "Make a data set",
     "learn": "How it learns",
 }
@@ -667,12 +667,12 @@ def test_nothing_is_lost_by_going_to_every_page_and_back(
     page.get_by_label("Number").fill("31-12-2026")
     page.keyboard.press("Enter")
     expect(page.get_by_role("img", name="31-12-2026, handwritten-style")).to_be_visible()
-    number = page.locator(".line .enlarged").get_attribute("src")
+    number = page.locator(".line .enlarged").inner_html()
     for title in PAGES.values():
         turn_to(page, title)
     turn_to(page, "Write a number")
     expect(page.get_by_label("Number")).to_have_value("31-12-2026")
-    assert page.locator(".line .enlarged").get_attribute("src") == number
+    assert page.locator(".line .enlarged").inner_html() == number
     turn_to(page, "Generate")
     wait_for_pictures(page)
     assert captions(page) == drawn
@@ -685,14 +685,22 @@ def test_a_number_is_the_librarys(
 ) -> None:
     page = visit(ours, device, "number?text=3.14&seed=5")
     for selector in (".line .enlarged", ".line .original"):
-        seen = picture(page.locator(selector))
+        seen = np.hstack([picture(image) for image in page.locator(f"{selector} img").all()])
         np.testing.assert_array_equal(seen, write_number(library, "3.14", 5).picture)
     name, data = download(page, page.get_by_role("button", name="Download PNG"))
     assert name == "3.14_seed_5.png"
     np.testing.assert_array_equal(Image.open(io.BytesIO(data)), write_number(library, "3.14", 5).picture)
     page.get_by_label("Number").fill("🙂")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("cannot be written")
+    expect(page.get_by_role("alert")).to_contain_text("'🙂' (character 1) cannot be written")
+    expect(page.get_by_role("img", name="3.14, handwritten-style")).to_be_visible()
+    page.get_by_label("Number").fill("123456789012345678901234")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("img", name="123456789012345678901234, handwritten-style")).to_be_visible()
+    heights = {image.bounding_box()["height"] for image in page.locator(".line .enlarged img").all()}
+    rows = {image.bounding_box()["y"] for image in page.locator(".line .enlarged img").all()}
+    assert min(heights) >= 3 * 28, "as small as on a strip"
+    assert len(rows) >= 2
     assert_nothing_to_scroll_sideways(page)
 
 
@@ -725,16 +733,25 @@ def test_the_game_is_played_by_pressing_pictures(
         np.testing.assert_array_equal(picture(image), expected)
     for place, tile in enumerate(tiles):
         if tile.generated:
-            box = page.locator(".st-key-tiles .enlarged").nth(place).bounding_box()
+            tile_picture = page.locator(".st-key-tiles .enlarged").nth(place)
+            tile_picture.scroll_into_view_if_needed()
+            box = tile_picture.bounding_box()
             page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-            mark = page.get_by_role("checkbox", name=f"Picture {place + 1}, a {tile.digit}")
+            mark = page.get_by_role(
+                "checkbox", name=f"Picture {place + 1}, a {tile.digit}: drawn by the network"
+            )
             expect(mark).to_be_checked()
     page.get_by_role("button", name="Show the answer").click()
     expect(page.get_by_text("10 of 10 correct.")).to_be_visible()
-    expect(page.get_by_text("✓ generated")).to_have_count(sum(tile.generated for tile in tiles))
+    told = page.get_by_text("✓ Drawn by the network. You said: the network.")
+    expect(told).to_have_count(sum(tile.generated for tile in tiles))
+    expect(page.get_by_role("button", name="Ten more")).to_be_focused()
+    if device is PHONE:
+        assert page.locator(".st-key-tiles .enlarged").first.bounding_box()["width"] >= 160, "two columns"
     assert_nothing_to_scroll_sideways(page)
     page.get_by_role("button", name="Ten more").click()
     expect(page.get_by_text("Round 2:")).to_be_visible()
+    page.reload()
     expect(page.get_by_text("So far 10 of 10 correct, 100 %.")).to_be_visible()
 
 
