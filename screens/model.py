@@ -24,11 +24,12 @@ Generator = DigitGenerator | PlaceholderGenerator
 
 def generator_or_placeholder() -> tuple[Generator, str]:
     """The trained generator and "", or the placeholder and a sentence that says why."""
+    path = Path(weights.__file__)
     try:
         path = weights.find_weights()
         return load_generator(path, versions(path, path.with_suffix(".json"), choice_path(path))), ""
     except (weights.WeightsError, OSError) as error:
-        return PlaceholderGenerator(), without_folders(str(error))
+        return PlaceholderGenerator(), without_folders(str(error), path.parent)
 
 
 def trained_generator_or_stop() -> DigitGenerator:
@@ -46,17 +47,21 @@ def trained_generator_or_stop() -> DigitGenerator:
     return generator
 
 
-def without_folders(message: str) -> str:
+def without_folders(message: str, weights_folder: Path) -> str:
     """The message without the server's own folders, which are no visitor's business."""
     package = Path(weights.__file__).resolve().parent
-    for folder, name in ((package, "the package"), (package.parent, "the folder of app.py")):
+    for folder, name in (
+        (package, "the package"),
+        (package.parent, "the folder of app.py"),
+        (weights_folder, "its folder"),
+    ):
         message = message.replace(f"{folder}{os.sep}", "").replace(str(folder), name)
     return message
 
 
 WAY_OUT = (
-    "Expected: a trained `generator.pth`, 2 to 7 MB, in the same folder as `app.py`. "
-    "To restore the repository's own, run `git checkout generator.pth` and reload this page."
+    "`generator.pth` belongs in the folder of `app.py`. To restore the repository's own, run "
+    "`git checkout generator.pth` and reload this page."
 )
 
 

@@ -599,6 +599,27 @@ def test_back_leaves_the_page_and_before_brings_the_pictures_back(
     expect(page.get_by_role("heading", level=1)).to_have_text("Morph")
 
 
+def test_a_command_is_copied(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy command").click()
+    expect(page.get_by_text("Command copied.")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == "python -m digit_generator generate 7 --count 5 --seed 0"
+
+
+def test_what_is_picked_is_seen_in_forced_colours(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours, forced_colors="active")
+
+    def background(digit: int) -> str:
+        radio = page.get_by_role("radio", name=str(digit))
+        return str(radio.evaluate("radio => getComputedStyle(radio).backgroundColor"))
+
+    assert background(7) != background(3)
+    page.get_by_role("radio", name="3").click()
+    expect(page.get_by_role("radio", name="3")).to_be_checked()
+    assert background(3) != background(7)
+
+
 @DEVICES
 def test_the_switches_under_the_options_show_what_the_network_drew(
     visit: Callable[..., Page], choosing: Server, choosy: DigitGenerator, tmp_path: Path, device: dict

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -421,6 +422,42 @@ def test_a_link_with_a_style_opens_with_its_controls(
     opened = visit(page, slant="0.1")
     assert opened.pills(key=f"{page}.style").value == ["slant"]
     assert opened.slider(key=f"{page}.slant").value == 0.1
+
+
+@pytest.mark.parametrize("page", ["draw", "number"])
+def test_a_control_starts_at_what_the_drawing_has(
+    ours: DigitGenerator, controls: StyleControls, page: str
+) -> None:
+    digits = [3] if page == "draw" else [*range(10)]
+    z = ours.latents([5] * len(digits), digits)
+    shape = np.median(controls.shapes(ours.images(z, digits), digits), axis=0)
+    test = visit(page, digit="3", text="3", seed="5")
+    test.session_state["options" if page == "draw" else "number_options"] = True
+    test.run()
+    checked(test.pills(key=f"{page}.style").set_value(["slant"]).run())
+    low, high = -0.4, 0.6  # of the controls
+    expected = min(max(round(round(shape[1] / 0.02) * 0.02, 2), low), high)
+    assert test.slider(key=f"{page}.slant").value == pytest.approx(expected)
+
+
+def test_a_set_in_a_style_says_so_and_how_long_it_takes(
+    ours: DigitGenerator, controls: StyleControls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tell(seconds: int) -> None:  # how long the styles of ten images take
+        clock = count(0, seconds)
+        monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+        st.cache_data.clear()
+
+    tell(1)
+    page = visit("dataset", count="20", slant="0.1")
+    assert "images take about" not in texts(page), "less than ten seconds"
+    checked(page.button(key="dataset_make").click().run(timeout=120))
+    assert "Seed: 0, slant 0.1." in texts(page)
+    assert page.session_state["dataset.made"]["name"] == "digits_20_idx_seed_0_slant_0.1.zip"
+    tell(5)
+    assert "With a style, 60 images take about 30 seconds here." in texts(
+        visit("dataset", count="60", slant="0.1")
+    )
 
 
 @pytest.mark.parametrize(
