@@ -426,6 +426,7 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], ours: Ser
     for name in ("PNG", "SVG", "Copy picture", "Copy link"):
         expect(focused("Tab")).to_have_accessible_name(name)
     expect(focused("Tab")).to_have_accessible_name("Back to five images of 7, seeds 0 to 4")
+    expect(focused("Tab")).to_have_accessible_name("Copy command")
     expect(focused("Tab")).to_contain_text("How it works")
 
 
