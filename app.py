@@ -29,13 +29,14 @@ def main() -> None:
         st.Page(SCREENS / "draw.py", title="Generate", default=True),
         st.Page(SCREENS / "number.py", title="Write a number", url_path="number"),
         st.Page(SCREENS / "morph.py", title="Morph", url_path="morph"),
-        st.Page(SCREENS / "game.py", title="Which one is real?", url_path="game"),
+        st.Page(SCREENS / "game.py", title="Which did the network draw?", url_path="game"),
         st.Page(SCREENS / "dataset.py", title="Make a data set", url_path="dataset"),
         st.Page(SCREENS / "learn.py", title="How it learns", url_path="learn"),
     ]
     page = st.navigation(pages, position="top")
     st.set_page_config(page_title=NAME if page == pages[0] else f"{page.title} · {NAME}", page_icon=icon())
     st.html(SCREENS / "app.css")
+    st.html(f"<script>{(SCREENS / 'app.js').read_text()}</script>", unsafe_allow_javascript=True)
     page.run()
 
 

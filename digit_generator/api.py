@@ -129,8 +129,10 @@ class Sheet(Many):
 class Outline(One):
     """Which picture, and in what form."""
 
-    form: Literal["outline", "pixels"] = Field(
-        "outline", description="Smooth lines, or the exact pixels.", examples=["outline"]
+    form: Literal["outline", "pixels", "ink"] = Field(
+        "outline",
+        description="Smooth lines, the exact pixels, or the lines in ink on paper.",
+        examples=["outline"],
     )
 
 

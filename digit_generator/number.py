@@ -165,10 +165,11 @@ def checked_text(text: str) -> str:
         )
     if len(text) > MAX_CHARACTERS:
         raise NumberError(f"the text has {len(text)} characters: expected {MAX_CHARACTERS} at most")
-    for character in text:
+    for place, character in enumerate(text, start=1):
         if character not in CHARACTERS:
             raise NumberError(
-                f"{character!r} cannot be written: expected digits, the signs {' '.join(SIGNS)} and spaces"
+                f"{character!r} (character {place}) cannot be written: expected digits, the signs "
+                f"{' '.join(SIGNS)} and spaces"
             )
     return text
 

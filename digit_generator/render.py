@@ -20,7 +20,8 @@ from digit_generator.recipe import MAX_SCALE
 MAX_MEGAPIXELS = 64  # larger pictures make Pillow and other readers suspicious
 RECIPE_CHUNK = "digit-generator recipe"  # the keyword of the text chunk in a PNG
 AnimationFormat = Literal["gif", "webp", "apng"]
-SvgForm = Literal["outline", "pixels"]
+SvgForm = Literal["outline", "pixels", "ink"]
+INK, PAPER = "#1b1b1f", "#fbfaf8"
 
 
 def png_from_pixels(pixels: npt.NDArray[np.uint8], *, scale: int = 1, recipe: str = "") -> bytes:
@@ -122,19 +123,21 @@ def svg_from_pixels(pixels: npt.NDArray[np.uint8], form: SvgForm = "outline") ->
     """One digit, uint8 [28, 28], 0 background ... 255 ink -> SVG, white on black, 28 units square.
 
     "outline" is the line at half ink, smooth at any size, holes by the even-odd rule; it needs contourpy
-    (ImportError without). "pixels" is exact: a rectangle for each run of one grey. ValueError for another
-    shape, dtype or form.
+    (ImportError without). "ink" is the same line in INK on PAPER. "pixels" is exact: a rectangle for each run
+    of one grey. ValueError for another shape, dtype or form.
     """
     _check_digit(pixels)
-    if form not in ("outline", "pixels"):
-        raise ValueError(f"form is {form!r}: expected outline or pixels")
-    if form == "outline":
-        ink = f'<path fill="#fff" fill-rule="evenodd" d="{_outline(pixels)}"/>'
-    else:
+    if form not in ("outline", "pixels", "ink"):
+        raise ValueError(f"form is {form!r}: expected outline, pixels or ink")
+    if form == "pixels":
         ink = f'<g shape-rendering="crispEdges">{_rectangles(pixels)}</g>'
+    else:
+        colour = INK if form == "ink" else "#fff"
+        ink = f'<path fill="{colour}" fill-rule="evenodd" d="{_outline(pixels)}"/>'
+    paper = f' fill="{PAPER}"' if form == "ink" else ""
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="28" height="28" viewBox="0 0 28 28">'
-        f'<path d="M0 0h28v28H0z"/>{ink}</svg>\n'
+        f'<path{paper} d="M0 0h28v28H0z"/>{ink}</svg>\n'
     )
 
 

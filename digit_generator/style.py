@@ -140,6 +140,17 @@ class StyleControls:
             for k, name in enumerate(STROKE_MEASURES)
         }
 
+    def shapes(
+        self,
+        images: npt.NDArray[np.floating[Any]],
+        labels: Sequence[int] | npt.NDArray[np.integer[Any]],
+    ) -> _Floats:
+        """Thickness, slant and width of the network's images, float [B, 1, 28, 28] in [-1, 1], as the walk
+        counts them: float64 [B, 3]. ValueError for another label than 0...9."""
+        label = labels_from_digits(labels, len(images))
+        estimate, _ = estimated_shapes((images[:, 0] + 1) / 2)
+        return estimate * self._slope[label] + self._intercept[label]
+
     def nearest(self, digit: int, style: Style) -> Style:
         """The style as near as this digit goes. StyleError where no digit goes that far."""
         for name, value in style.asked.items():

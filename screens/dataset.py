@@ -6,27 +6,30 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import streamlit as st
 
 from digit_generator.dataset import DatasetError, write_dataset
 from digit_generator.files import zip_from_files
-from digit_generator.generate import MAX_SEED, DigitGenerator
+from digit_generator.generate import MAX_SEED, DigitGenerator, latents_from_seeds
 from digit_generator.recipe import style_suffix
 from digit_generator.style import Style, StyleControls, StyleError
 from screens import styles
 from screens.address import Address, initial_state, show_address, style_from_address, style_names
 from screens.model import (
     command,
+    key_of,
     show_switches,
     trained_generator_or_stop,
     variant_from_address,
     variant_of,
 )
-from screens.widgets import escape_markdown, sentence, show_title
+from screens.widgets import escape_markdown, sentence, show_again, show_title
 
 MAX_COUNT = 10_000  # images, on a server that many visitors share
+LONG = 10  # seconds, from which on a visitor is told before
 MAX_STYLED = 500  # images with a style, which take a hundred times as long
 DIGITS = "0123456789"
 FORMATS = {
@@ -44,7 +47,12 @@ def main() -> None:
     initial = initial_state("dataset", state_from_address)
     generator, variant = variant_of("dataset", loaded, initial)
     controls, problem = styles.controls_or_problem(generator)
-    order = ask(loaded, initial, controls, problem) | {"variant": variant}
+    shape: styles.Shape = {}
+    if controls:
+        keys = key_of(generator), controls.digest
+        shape = styles.shape_of(keys, tuple(range(10)), 0, generator, controls)
+    order = ask(loaded, initial, controls, problem, shape) | {"variant": variant}
+    show_estimate(generator, controls, order)
     if st.button("Make the data set", type="primary", key="dataset_make"):
         make(generator, controls, order)
     show_made()
@@ -74,11 +82,20 @@ def state_from_address(address: Address) -> dict[str, Any]:
 
 
 def ask(
-    generator: DigitGenerator, initial: dict[str, Any], controls: StyleControls | None, problem: str
+    generator: DigitGenerator,
+    initial: dict[str, Any],
+    controls: StyleControls | None,
+    problem: str,
+    shape: styles.Shape,
 ) -> dict[str, Any]:
     """The form: how many images, which digits, which format; seed and style in an expander."""
-    count = st.slider(
-        "How many images", 1, MAX_COUNT, initial["count"], key="dataset.count", persist_state="session"
+    count = st.number_input(
+        f"How many images, 1 to {MAX_COUNT:,}",
+        1,
+        MAX_COUNT,
+        initial["count"],
+        key="dataset.count",
+        persist_state="session",
     )
     digits = st.pills(
         "Digits, in equal shares",
@@ -104,10 +121,36 @@ def ask(
             seed = st.number_input(
                 "Seed", 0, MAX_SEED, initial["seed"], key="dataset.seed", persist_state="session"
             )
-            styles.show_style_controls("dataset", initial, controls, problem)
+            styles.show_style_controls("dataset", initial, controls, problem, shape)
             show_switches("dataset", generator, initial)
-    style = styles.wanted_style("dataset", initial, controls) if controls else {}
+    style = styles.wanted_style("dataset", initial, controls, shape) if controls else {}
+    count = count or initial["count"]  # an empty field
     return {"count": count, "digits": sorted(digits), "format": format, "seed": seed or 0, "style": style}
+
+
+def show_estimate(
+    generator: DigitGenerator, controls: StyleControls | None, order: Mapping[str, Any]
+) -> None:
+    """How long a set in a style takes on this server, where that is over ten seconds."""
+    if not (order["style"] and controls and order["digits"] and order["count"] <= MAX_STYLED):
+        return
+    keys = key_of(generator), controls.digest
+    seconds = order["count"] * seconds_of_a_style(keys, generator, controls)
+    if seconds > LONG:
+        st.caption(f"With a style, {order['count']} images take about {seconds:.0f} seconds here.")
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def seconds_of_a_style(
+    keys: tuple[object, ...], _generator: DigitGenerator, _controls: StyleControls
+) -> float:
+    """How long this server takes for the style of one image, measured once on one of each digit."""
+    digits = range(10)
+    styles_of_all = [Style(thickness=sum(_controls.ranges(digit)["thickness"]) / 2) for digit in digits]
+    z = latents_from_seeds(digits)
+    begun = perf_counter()
+    _controls.latents(z, digits, styles_of_all)
+    return (perf_counter() - begun) / len(digits)
 
 
 @st.cache_resource
@@ -130,13 +173,15 @@ def make(generator: DigitGenerator, controls: StyleControls | None, order: Mappi
         )
         return
     waiting = "Waiting for another visitor's set ..."
-    bar = st.progress(0.0, waiting if dataset_lock().locked() else "Generating ...")
+    bar, stop = st.progress(0.0, waiting if dataset_lock().locked() else "Generating ..."), st.empty()
+    stop.button("Stop", key="dataset_stop")  # a press ends this run at the next step of the bar
     try:
         with dataset_lock():
             st.session_state["dataset.made"] = zip_of_set(generator, controls, order, bar)
     except (DatasetError, StyleError, OSError) as error:
         st.warning(escape_markdown(sentence(error)), icon=":material/warning:")
     bar.empty()
+    stop.empty()
 
 
 def zip_of_set(
@@ -165,7 +210,7 @@ def zip_of_set(
         )
         paths = sorted(path for path in out.rglob("*") if path.is_file())
         archive = zip_from_files({path.relative_to(out).as_posix(): path.read_bytes() for path in paths})
-    suffix = style_suffix({}, raw=order["variant"].raw)
+    suffix = style_suffix(order["style"], raw=order["variant"].raw, neat=order["variant"].neat)
     name = f"digits_{count}_{order['format']}_seed_{order['seed']}{suffix}.zip"
     return {"zip": archive, "name": name, "manifest": manifest, "order": dict(order)}
 
@@ -180,8 +225,8 @@ def show_made() -> None:
         st.markdown(
             f"**Ready: {part['count']:,} images, {FORMATS[made['order']['format']]}.** Contents: "
             + ", ".join(f"{count:,} × {digit}" for digit, count in enumerate(part["count_of_digit"]) if count)
-            + f". Seed: {made['order']['seed']}. `manifest.json` has the details."
-            + made["order"]["variant"].sentences
+            + f". Seed: {made['order']['seed']}{styles.in_words(made['order']['style'])}. "
+            "`manifest.json` has the details." + made["order"]["variant"].sentences
         )
         st.download_button(
             f"Download {made['name']} ({len(made['zip']) / 1e6:.1f} MB)",
@@ -198,9 +243,10 @@ def show_command(order: Mapping[str, Any]) -> None:
     arguments = ["dataset", str(order["count"]), "--format", order["format"], "--seed", str(order["seed"])]
     if 0 < len(order["digits"]) < 10:
         arguments += ["--shares", ",".join(f"{digit}:1" for digit in order["digits"])]
-    st.caption(
+    show_again(
         f"This page makes at most {MAX_COUNT:,} images. To make the same set, or one of millions, on your "
-        f"own machine: `{command(arguments, order['style'], order['variant'])}`"
+        "own machine:",
+        command(arguments, order["style"], order["variant"]),
     )
 
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from digit_generator.files import zip_from_files
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import Recipe, stem_of_digit, style_suffix
-from digit_generator.render import png_from_pixels
+from digit_generator.render import png_from_pixels, svg_from_pixels
 from screens.address import Address, initial_state, show_address, style_from_address, style_names
 from screens.model import (
     WAY_OUT,
@@ -26,14 +28,15 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import image_from_pixels, source_from_png
-from screens.widgets import NAME, escape_markdown, pick_digit
+from screens.picture import image_from_pixels, source_from_bytes, source_from_png
+from screens.widgets import NAME, escape_markdown, pick_digit, show_again
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
     from digit_generator.style import StyleControls
 
 FIVE = 5
 MAX_COUNT = 50  # on a server that many visitors share
+MAX_BEFORE = 4  # sets in the strip Before
 MAX_FIRST_SEED = MAX_SEED - MAX_COUNT + 1
 START = {"digit": 7, "seed": 0}  # what a visitor sees before the first click
 
@@ -53,14 +56,21 @@ def main() -> None:
         count = st.session_state.get("count", initial["count"])
         digit, seeds = digit_and_seeds(picked, count, initial)
 
-    style, controls, notes = style_controls_and_notes(generator, digit, initial)
-    drawings = draw(generator, variant, digit, seeds, style, controls)
-    show_heading(generator, variant, digit, seeds, drawings)
-    show_drawings(variant, drawings)
+    style, controls, notes = style_controls_and_notes(generator, digit, seeds[0], initial)
+    ink = st.session_state.get("draw.ink", initial["ink"])
+    drawings = draw(generator, variant, digit, seeds, style, controls, ink=ink)
+    show_heading(generator, digit, seeds, drawings)
+    if picked != digit:
+        st.caption(f"Next: {heading(picked, count).lower()}. Press Generate.")
+    is_first = (digit, seeds[0]) == (initial["digit"], initial["seed"])
+    at = min(initial["at"], count - 1) if is_first else 0
+    show_drawings(variant, style, drawings, at, ink=ink)
+    show_large(generator, digit, seeds, style, controls, drawings, at, ink=ink)
+    show_before(generator, digit, seeds, style, controls)
     show_command(generator, variant, digit, seeds, style, notes)
     show_how_it_works()
     show_options(loaded, generator, digit, seeds, initial)
-    show_address_of(variant, digit, seeds, style)
+    show_address_of(variant, digit, seeds, style, at=at, ink=ink)
 
 
 def state_from_address(address: Address) -> dict[str, Any]:
@@ -68,6 +78,8 @@ def state_from_address(address: Address) -> dict[str, Any]:
         "digit": address.whole("digit", 0, 9, START["digit"]),
         "seed": address.whole("seed", 0, MAX_FIRST_SEED, START["seed"]),
         "count": address.whole("count", 1, MAX_COUNT, FIVE),
+        "at": address.whole("at", 0, MAX_COUNT - 1, 0),
+        "ink": address.switch("ink"),
         **style_from_address(address),
         **variant_from_address(address),
     }
@@ -85,13 +97,16 @@ def digit_and_seeds(picked: int, count: int, initial: dict[str, Any]) -> tuple[i
     """The picked digit with new seeds if the button was pressed, else the digit and the seeds as before."""
     digit, first = st.session_state.setdefault("drawn", (initial["digit"], initial["seed"]))
     if st.button(f"Generate {count} Image{'s' * (count > 1)}", type="primary", key="generate"):
+        before = digit, first
         digit, first = picked, first if st.session_state.get("hold") else new_seed(MAX_COUNT)
+        if before != (digit, first):
+            keep_before(before)
         st.session_state.drawn = digit, first
     return digit, range(first, first + count)
 
 
 def style_controls_and_notes(
-    generator: Generator, digit: int, initial: dict[str, Any]
+    generator: Generator, digit: int, seed: int, initial: dict[str, Any]
 ) -> tuple[dict[str, float], StyleControls | None, list[str]]:
     """The style by name, as near as this digit can come; the controls for it; notes for the visitor."""
     if not (st.session_state.get("draw.style") or style_names(initial)):
@@ -99,21 +114,49 @@ def style_controls_and_notes(
     from screens import styles
 
     controls, problem = styles.controls_or_problem(generator)
-    if controls is None:
+    if controls is None or isinstance(generator, PlaceholderGenerator):
         return {}, None, [problem]
-    wanted = styles.wanted_style("draw", initial, controls)
+    keys = key_of(generator), controls.digest
+    shape = styles.shape_of(keys, (digit,), seed, generator, controls)
+    wanted = styles.wanted_style("draw", initial, controls, shape)
     style, notes = styles.nearest_style(digit, wanted, controls)
     return style.asked, controls, notes
 
 
+def keep_before(drawn: tuple[int, int]) -> None:
+    """Keep the digit and first seed of a set in the strip Before, the last one first."""
+    kept = [drawn, *(each for each in st.session_state.get("before", []) if each != drawn)]
+    st.session_state.before = kept[:MAX_BEFORE]
+
+
+def bring_back(wanted: tuple[int, int]) -> None:
+    """Show a set of the strip again; the one shown takes its place."""
+    shown = st.session_state.drawn
+    st.session_state.before = [shown if each == wanted else each for each in st.session_state.before]
+    st.session_state.drawn = wanted
+
+
 @dataclass(frozen=True)
 class Drawing:
-    """One picture: a PNG of 28x28 pixels with its caption, its alt text and its file name."""
+    """One picture: its pixels, its file with its name, what the page shows, its caption and its alt text.
 
+    In ink the file is an SVG, which the page shows; otherwise the page shows the PNG, which is the file.
+    """
+
+    pixels: npt.NDArray[np.uint8]
     png: bytes
     caption: str
     description: str
-    file_name: str
+    stem: str
+    svg: str = ""
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.stem}.{'svg' if self.svg else 'png'}"
+
+    @property
+    def file(self) -> bytes:
+        return self.svg.encode() if self.svg else self.png
 
 
 def draw(
@@ -123,40 +166,84 @@ def draw(
     seeds: Sequence[int],
     style: Mapping[str, float],
     controls: StyleControls | None,
+    *,
+    ink: bool = False,
 ) -> list[Drawing]:
-    """One drawing per seed. Drawings in a style are cached, because finding a style takes a second."""
+    """One drawing per seed."""
     placeholder = isinstance(generator, PlaceholderGenerator)
-    if style and controls and isinstance(generator, DigitGenerator):
-        from screens import styles
-
-        keys = key_of(generator), controls.digest
-        digits = styles.styled_pixels(keys, digit, tuple(seeds), tuple(style.items()), generator, controls)
-    else:
-        digits = generator.digits(digit, seeds)
+    digits = pixels_of(generator, digit, seeds, style, controls)
     recipe = Recipe.of(generator, digit=digit, style=style, controls=controls)
     marks = ["placeholder"] if placeholder else variant.words
     described = f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}"
+    suffix = style_suffix(style, raw=variant.raw, neat=variant.neat) + "_ink" * ink
     return [
         Drawing(
+            pixels=pixels,
             png=png_from_pixels(pixels, recipe=replace(recipe, seed=seed).to_text()),
             caption="<br>".join([*marks, f"seed {seed}"]),
             description=", ".join([described, *variant.words]),
-            file_name=f"{file_stem(generator, digit)}_seed_{seed}{style_suffix(style, raw=variant.raw)}.png",
+            stem=f"{file_stem(generator, digit)}_seed_{seed}{suffix}",
+            svg=svg_from_pixels(pixels, "ink") if ink else "",
         )
         for seed, pixels in zip(seeds, digits, strict=True)
     ]
+
+
+def pixels_of(
+    generator: Generator,
+    digit: int,
+    seeds: Sequence[int],
+    style: Mapping[str, float],
+    controls: StyleControls | None,
+) -> npt.NDArray[np.uint8]:
+    """Pixels, uint8 [B, 28, 28]. Those in a style are cached, because finding a style takes a second."""
+    if not (style and controls and isinstance(generator, DigitGenerator)):
+        return generator.digits(digit, seeds)
+    from screens import styles
+
+    keys = key_of(generator), controls.digest
+    wanted = tuple(style.items())
+    if len(seeds) <= FIVE:
+        return styles.styled_pixels(keys, digit, tuple(seeds), wanted, generator, controls)
+    bar, pixels = st.progress(0.0, "Finding the style ..."), []
+    for start in range(0, len(seeds), FIVE):  # any other click ends this run at the next step of the bar
+        few = tuple(seeds[start : start + FIVE])
+        pixels.append(styles.styled_pixels(keys, digit, few, wanted, generator, controls))
+        bar.progress(
+            min(start + FIVE, len(seeds)) / len(seeds), f"{start + len(few)} of {len(seeds)} in this style"
+        )
+    bar.empty()
+    return np.concatenate(pixels)
+
+
+def hand_of(
+    generator: Generator, seed: int, style: Mapping[str, float], controls: StyleControls | None
+) -> npt.NDArray[np.uint8]:
+    """The ten digits in the hand of a seed, uint8 [10, 28, 28], as near to the style as each can come."""
+    if isinstance(generator, PlaceholderGenerator):
+        return generator.digits(range(10), [seed] * 10)
+    if not (style and controls):
+        return plain_hand(key_of(generator), seed, generator)
+    from screens import styles
+
+    keys = key_of(generator), controls.digest
+    return styles.styled_hand(keys, seed, tuple(style.items()), generator, controls)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def plain_hand(key: tuple[object, ...], seed: int, _generator: DigitGenerator) -> npt.NDArray[np.uint8]:
+    """DigitGenerator.hand, drawn once while it is shown; `key` is key_of the generator."""
+    return _generator.hand(range(10), seed)
 
 
 def file_stem(generator: Generator, digit: int) -> str:
     return stem_of_digit(digit, placeholder=isinstance(generator, PlaceholderGenerator))
 
 
-def show_heading(
-    generator: Generator, variant: Variant, digit: int, seeds: Sequence[int], drawings: Sequence[Drawing]
-) -> None:
-    name = (
-        f"{file_stem(generator, digit)}_seeds_{seeds[0]}-{seeds[-1]}{style_suffix({}, raw=variant.raw)}.zip"
-    )
+def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawings: Sequence[Drawing]) -> None:
+    stem = f"{file_stem(generator, digit)}_seed"
+    suffix = drawings[0].stem.removeprefix(f"{stem}_{seeds[0]}")
+    name = f"{stem}s_{seeds[0]}-{seeds[-1]}{suffix}.zip"
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.header(heading(digit, len(seeds)), anchor=False, width="content")
         if isinstance(generator, PlaceholderGenerator):
@@ -166,7 +253,7 @@ def show_heading(
         st.space("stretch")
         st.download_button(
             "Download all five" if len(seeds) == FIVE else f"Download all {len(seeds)}",
-            zip_from_files({drawing.file_name: drawing.png for drawing in drawings}),
+            zip_from_files({drawing.file_name: drawing.file for drawing in drawings}),
             name,
             "application/zip",
             key="download_all",
@@ -181,7 +268,9 @@ def heading(digit: int, count: int) -> str:
     return f"{'Five' if count == FIVE else count} images of {digit}"
 
 
-def show_drawings(variant: Variant, drawings: Sequence[Drawing]) -> None:
+def show_drawings(
+    variant: Variant, style: Mapping[str, float], drawings: Sequence[Drawing], at: int, *, ink: bool
+) -> None:
     """Five columns: the enlarged picture, its caption, the picture at its original size, a download button.
 
     More than five pictures stand closer together and have no button of their own: the zip has them all.
@@ -189,32 +278,94 @@ def show_drawings(variant: Variant, drawings: Sequence[Drawing]) -> None:
     many = len(drawings) > FIVE
     with st.container(key="drawings", gap="xsmall"):
         # One piece of HTML: ten pictures by st.image would take a third longer to appear.
-        pieces = "".join(map(html_from_drawing, drawings))
+        pieces = "".join(
+            html_from_drawing(drawing, is_large=number == at) for number, drawing in enumerate(drawings)
+        )
         st.html(f"<div class='pictures{' many' * many}'>{pieces}</div>")
         if not many:
             with st.container(key="downloads", horizontal=True):
                 for number, drawing in enumerate(drawings):
                     show_download(drawing, number)
+    told = "".join(f", {name} {value:g}" for name, value in style.items())
+    shown = "as a smooth outline in ink" if ink else "enlarged"
     st.caption(
-        "Each image is shown enlarged, with the original of 28×28 pixels below it." + variant.sentences
+        f"Each image is shown {shown}, with the original of 28×28 pixels below it{told}. "
+        "Press one to see it large. Keys 0 to 9 pick a digit, Space or Enter generates." + variant.sentences
     )
 
 
-def html_from_drawing(drawing: Drawing) -> str:
+def html_from_drawing(drawing: Drawing, *, is_large: bool) -> str:
     source = source_from_png(drawing.png)
+    enlarged = source_from_bytes(drawing.svg.encode(), "svg+xml") if drawing.svg else source
+    name = drawing.caption.replace("<br>", ", ")
     return (
-        f'<figure><img class=enlarged src="{source}" alt="{drawing.description}">'
+        f'<figure><button type=button aria-pressed={str(is_large).lower()} aria-label="{name}: show large">'
+        f'<img class=enlarged src="{enlarged}" alt="{drawing.description}"></button>'
         f"<figcaption>{drawing.caption}</figcaption>"
         f'<img class=original src="{source}" alt="{drawing.description}, original size"></figure>'
     )
 
 
+def show_large(
+    generator: Generator,
+    digit: int,
+    seeds: Sequence[int],
+    style: Mapping[str, float],
+    controls: StyleControls | None,
+    drawings: Sequence[Drawing],
+    at: int,
+    *,
+    ink: bool,
+) -> None:
+    """One picture large, with its buttons and its hand; of more than five pictures, without the hands."""
+    from screens.large import Large, html_from_large
+
+    large = [
+        Large(
+            title=f"{digit}, {drawing.caption.replace('<br>', ', ')}",
+            description=drawing.description,
+            stem=drawing.stem,
+            png=drawing.png,
+            pixels=drawing.pixels,
+            hand=hand_of(generator, seed, style, controls) if len(seeds) <= FIVE else None,
+        )
+        for seed, drawing in zip(seeds, drawings, strict=True)
+    ]
+    st.html(html_from_large(large, at, ink=ink))
+
+
+def show_before(
+    generator: Generator,
+    digit: int,
+    seeds: Sequence[int],
+    style: Mapping[str, float],
+    controls: StyleControls | None,
+) -> None:
+    """The last sets, each one click away: five small pictures that work as a button (app.css)."""
+    before = st.session_state.get("before", [])
+    if not before:
+        return
+    st.subheader("Before", anchor=False)
+    with st.container(key="before", horizontal=True):
+        for number, (each, first) in enumerate(before):
+            count = min(len(seeds), FIVE)
+            near = style if each == digit else {}  # another digit may not come as far
+            pixels = pixels_of(generator, each, range(first, first + count), near, controls)
+            small = "".join(image_from_pixels(one, "original", "") for one in pixels)
+            with st.container(key=f"before_{number}"):
+                st.html(f"<div class=set aria-hidden=true>{small}</div>")
+                name = (
+                    f"Back to {heading(each, len(seeds)).lower()}, seeds {first} to {first + len(seeds) - 1}"
+                )
+                st.button(name, key=f"bring_back_{number}", on_click=bring_back, args=((each, first),))
+
+
 def show_download(drawing: Drawing, number: int) -> None:
     st.download_button(
         f"Download {drawing.file_name}",
-        drawing.png,
+        drawing.file,
         drawing.file_name,
-        "image/png",
+        "image/svg+xml" if drawing.svg else "image/png",
         key=f"download_{number}",
         on_click="ignore",
         type="tertiary",
@@ -233,12 +384,13 @@ def show_command(
     arguments = ["generate", str(digit), "--count", str(len(seeds)), "--seed", str(seeds[0])]
     if isinstance(generator, PlaceholderGenerator):
         again = command([*arguments, "--placeholder"], style, variant)
-        st.caption(f"To draw the same placeholders again: `{again}`")
+        show_again("To draw the same placeholders again:", again)
     else:
         again = command(arguments, style, variant)
-        st.caption(
+        show_again(
             f"To generate the same {'image' if len(seeds) == 1 else 'images'} again with the weights "
-            f"`{generator.digest[:8]}`: `{again}`"
+            f"`{generator.digest[:8]}`:",
+            again,
         )
     for note in notes:
         st.caption(escape_markdown(note))
@@ -285,36 +437,36 @@ def show_options(
     from screens import styles
 
     controls, problem = styles.controls_or_problem(generator)
+    shape: styles.Shape = {}
+    if controls and isinstance(generator, DigitGenerator):
+        keys = key_of(generator), controls.digest
+        shape = styles.shape_of(keys, (digit,), seeds[0], generator, controls)
     with options:
         with st.container(key="options_first", horizontal=True, vertical_alignment="bottom", gap="medium"):
             st.slider("How many", 1, MAX_COUNT, initial["count"], key="count", persist_state="session")
             st.session_state.seed = seeds[0]
             st.number_input("First seed", 0, MAX_FIRST_SEED, key="seed", on_change=use_seed, args=(digit,))
-        styles.show_style_controls("draw", initial, controls, problem)
+        styles.show_style_controls("draw", initial, controls, problem, shape)
         st.toggle("Keep these seeds when I change the digit", key="hold", persist_state="session")
+        st.toggle("Ink: a smooth outline on paper", initial["ink"], key="draw.ink", persist_state="session")
         show_switches("draw", loaded, initial)
-        if isinstance(generator, DigitGenerator):
-            ten = generator.hand(range(10), seeds[0])
-        else:
-            ten = generator.digits(range(10), [seeds[0]] * 10)
-        pictures = (image_from_pixels(pixels, "original", f"a {each}") for each, pixels in enumerate(ten))
-        st.html(
-            f"<div class=hand><p>All ten digits in the handwriting of seed {seeds[0]}</p>"
-            f"{''.join(pictures)}</div>"
-        )
 
 
 def use_seed(digit: int) -> None:
     """A seed was typed: use it and the seeds after it. An empty field changes nothing."""
     if st.session_state.seed is not None:
+        keep_before(st.session_state.drawn)
         st.session_state.drawn = digit, st.session_state.seed
 
 
-def show_address_of(variant: Variant, digit: int, seeds: Sequence[int], style: Mapping[str, float]) -> None:
+def show_address_of(
+    variant: Variant, digit: int, seeds: Sequence[int], style: Mapping[str, float], *, at: int, ink: bool
+) -> None:
     """The five images that every visitor sees first have no parameters in their address."""
     state = {"digit": digit, "seed": seeds[0], **style, **variant.address}
     if len(seeds) != FIVE:
         state["count"] = len(seeds)
+    state |= {name: int(value) for name, value in (("at", at), ("ink", ink)) if value}
     show_address({} if state == START else state)
 
 

@@ -1,4 +1,4 @@
-"""Which one is real? Ten pictures a round, each real or generated: the visitor marks the generated ones.
+"""Which did the network draw? Ten pictures a round, real or generated: the visitor marks the generated ones.
 
 The rounds are those of the live demo (`web/game.js`): seeds in order, uncurated.
 """
@@ -28,9 +28,9 @@ MAX_ROUND = 1_000_000
 
 def main() -> None:
     show_title(
-        "Which one is real?",
-        "Some of these ten digits are real, written by people. The others are generated. "
-        "Select every digit that you think is **generated**.",
+        "Which did the network draw?",
+        "Some of these ten digits were written by people. Select every digit that you think "
+        "**the network drew**.",
     )
     generator = trained_generator_or_stop()
     try:
@@ -43,15 +43,22 @@ def main() -> None:
         )
         return
     initial = initial_state("game", state_from_address)
-    state = st.session_state.setdefault(
-        "game.state", {"round": initial["round"], "marked": None, "score": {}}
-    )
+    state = st.session_state.setdefault("game.state", {**initial, "marked": None})
     play(generator, real, state)
-    show_address({"round": state["round"] + 1} if state["round"] else {})
+    # The score is in the address, to stay when the page is loaded again. A round that is answered is over.
+    told = {"round": (state["round"] + (state["marked"] is not None)) % MAX_ROUND + 1}
+    if state["judged"]:
+        told |= {"right": state["right"], "judged": state["judged"]}
+    show_address({} if told == {"round": 1} else told)
 
 
 def state_from_address(address: Address) -> dict[str, Any]:
-    return {"round": address.whole("round", 1, MAX_ROUND, 1) - 1}
+    judged = address.whole("judged", 0, 10 * MAX_ROUND, 0)
+    return {
+        "round": address.whole("round", 1, MAX_ROUND, 1) - 1,
+        "judged": judged,
+        "right": min(address.whole("right", 0, 10 * MAX_ROUND, 0), judged),
+    }
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
@@ -113,14 +120,16 @@ def play(generator: DigitGenerator, real: npt.NDArray[np.uint8], state: dict[str
             else:
                 show_answered_tile(place, tile, picture, marked[place])
     with st.container(key="game_answer", horizontal=True, vertical_alignment="center"):
-        if marked is None:
-            st.button("Show the answer", type="primary", key="judge", on_click=judge, args=(state, tiles))
-        else:
-            st.button("Ten more", type="primary", key="deal", on_click=deal, args=(state,))
+        # One button for both, so that it keeps the focus.
+        words = "Show the answer" if marked is None else "Ten more"
+        st.button(words, type="primary", key="judge", on_click=answer_or_deal, args=(state, tiles))
+        if marked is not None:
             right = sum(mark == tile.generated for mark, tile in zip(marked, tiles, strict=True))
             generated = sum(tile.generated for tile in tiles)
-            st.markdown(f"**{right} of 10 correct.** {generated} were generated, {10 - generated} were real.")
-    show_score(state["score"])
+            st.markdown(
+                f"**{right} of 10 correct.** The network drew {generated}, people wrote {10 - generated}."
+            )
+    show_score(state)
     st.caption(
         f"Round {number + 1}: a generated 0 has seed {seed_of_zero(number)}, a generated 1 the next seed, "
         f"and so on. Each real digit is number {number % REAL_PER_DIGIT + 1} of its kind in MNIST's test "
@@ -134,7 +143,7 @@ def show_open_tile(number: int, place: int, tile: Tile, picture: str) -> None:
     with st.container(key=f"tile_{place}"):
         st.html(picture)
         st.checkbox(
-            f"Picture {place + 1}, a {tile.digit}: generated",
+            f"Picture {place + 1}, a {tile.digit}: drawn by the network",
             key=f"tile.{number}.{place}",
             on_change="ignore",
             persist_state="session",
@@ -144,29 +153,41 @@ def show_open_tile(number: int, place: int, tile: Tile, picture: str) -> None:
 def show_answered_tile(place: int, tile: Tile, picture: str, marked: bool) -> None:
     right = marked == tile.generated
     with st.container(key=f"tile_{'right' if right else 'wrong'}_{place}"):
-        word = "generated" if tile.generated else "real"
-        st.html(f"{picture}<p class=verdict>{'✓' if right else '✗'} {word}</p>")
+        source = "Drawn by the network" if tile.generated else "Written by a person"
+        said = "the network" if marked else "a person"
+        st.html(f"{picture}<p class=verdict>{'✓' if right else '✗'} {source}. You said: {said}.</p>")
 
 
-def judge(state: dict[str, Any], tiles: list[Tile]) -> None:
+def answer_or_deal(state: dict[str, Any], tiles: list[Tile]) -> None:
+    """Answer the round, or deal the next one if it is answered."""
     number = state["round"]
+    if state["marked"] is not None:
+        state["round"], state["marked"] = (number + 1) % MAX_ROUND, None
+        return
     marked = [bool(st.session_state.get(f"tile.{number}.{place}")) for place in range(10)]
     state["marked"] = marked
-    state["score"][number] = sum(mark == tile.generated for mark, tile in zip(marked, tiles, strict=True))
+    state["right"] += sum(mark == tile.generated for mark, tile in zip(marked, tiles, strict=True))
+    state["judged"] += 10
 
 
-def deal(state: dict[str, Any]) -> None:
-    state["round"], state["marked"] = (state["round"] + 1) % MAX_ROUND, None
+def start_over(state: dict[str, Any]) -> None:
+    number = state["round"]
+    for place in range(10):
+        st.session_state.pop(f"tile.{number}.{place}", None)
+    state |= {"round": 0, "marked": None, "right": 0, "judged": 0}
 
 
-def show_score(score: dict[int, int]) -> None:
-    if not score:
+def show_score(state: dict[str, Any]) -> None:
+    right, judged = state["right"], state["judged"]
+    if not judged:
         st.markdown("Guessing gets about 5 of 10 correct.")
         return
-    right, judged = sum(score.values()), 10 * len(score)
-    st.markdown(
-        f"So far {right} of {judged} correct, {100 * right / judged:.0f} %. Guessing gets about 50 %."
-    )
+    with st.container(key="game_score", horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"So far {right} of {judged} correct, {100 * right / judged:.0f} %. Guessing gets about 50 %.",
+            width="content",
+        )
+        st.button("Start over", type="tertiary", key="start_over", on_click=start_over, args=(state,))
 
 
 if __name__ == "__main__":

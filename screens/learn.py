@@ -204,17 +204,15 @@ def show_card(generator: DigitGenerator | None) -> None:
     if FAULTS.exists():
         st.markdown(
             "**Its faults.** Some generated digits have broken or doubled strokes, filled loops or specks. "
-            "Below are the twenty lowest-scoring digits of thousands. Each label gives the reader (*own*: a "
-            "classifier trained on MNIST; *OCR*: a program that reads scanned text) and the seed, then the "
-            "digit asked for and the digit read."
+            "These are the twenty that the two readers of the table misread worst, of thousands. Each label "
+            "gives the reader (*own*: a classifier trained on MNIST; *OCR*: a program that reads scanned "
+            "text) and the seed, then the digit asked for and the digit read."
         )
-        with st.container(key="faults"):
-            st.image(
-                str(FAULTS),
-                output_format="PNG",
-                alt="The twenty lowest-scoring generated digits, each with its reader, its seed, the digit "
-                "asked for and the digit read",
-            )
+        words = "The twenty generated digits that are misread worst, each with its labels"
+        st.html(
+            f'<div class=faults tabindex=0 role=region aria-label="{words}">'
+            f'<img src="{source_from_png(FAULTS.read_bytes())}" alt="{words}"></div>'
+        )
 
 
 def verdict(card: Mapping[str, Any]) -> str:
@@ -355,7 +353,7 @@ def show_stages(generator: DigitGenerator | None, digit: int) -> None:
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def seeds_with_another_z(key: tuple[str, int, str], digit: int, _generator: DigitGenerator) -> int:
+def seeds_with_another_z(key: tuple[object, ...], digit: int, _generator: DigitGenerator) -> int:
     """How many of the first seeds have their first z rejected; `key` is key_of the generator."""
     seeds = range(COUNTED_SEEDS)
     changed = _generator.latents(seeds, [digit] * COUNTED_SEEDS) != latents_from_seeds(seeds)
@@ -410,7 +408,7 @@ def show_latents(generator: DigitGenerator | None, digit: int) -> None:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def most_telling(key: tuple[str, int, str], digit: int, seed: int, _generator: DigitGenerator) -> list[int]:
+def most_telling(key: tuple[object, ...], digit: int, seed: int, _generator: DigitGenerator) -> list[int]:
     """The six numbers of z, by index 0...99, that change the raw picture most between -2 and 2.
 
     The one with the largest effect comes first; `key` is key_of the generator.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from digit_generator import weights
-from digit_generator.choose import choice_path
+from digit_generator.choose import NEATEST, Choice, choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from screens.address import Address
@@ -23,11 +24,12 @@ Generator = DigitGenerator | PlaceholderGenerator
 
 def generator_or_placeholder() -> tuple[Generator, str]:
     """The trained generator and "", or the placeholder and a sentence that says why."""
+    path = Path(weights.__file__)
     try:
         path = weights.find_weights()
         return load_generator(path, versions(path, path.with_suffix(".json"), choice_path(path))), ""
     except (weights.WeightsError, OSError) as error:
-        return PlaceholderGenerator(), str(error)
+        return PlaceholderGenerator(), without_folders(str(error), path.parent)
 
 
 def trained_generator_or_stop() -> DigitGenerator:
@@ -45,9 +47,21 @@ def trained_generator_or_stop() -> DigitGenerator:
     return generator
 
 
+def without_folders(message: str, weights_folder: Path) -> str:
+    """The message without the server's own folders, which are no visitor's business."""
+    package = Path(weights.__file__).resolve().parent
+    for folder, name in (
+        (package, "the package"),
+        (package.parent, "the folder of app.py"),
+        (weights_folder, "its folder"),
+    ):
+        message = message.replace(f"{folder}{os.sep}", "").replace(str(folder), name)
+    return message
+
+
 WAY_OUT = (
-    "Expected: a trained `generator.pth`, 2 to 7 MB, in the same folder as `app.py`. "
-    "To restore the repository's own, run `git checkout generator.pth` and reload this page."
+    "`generator.pth` belongs in the folder of `app.py`. To restore the repository's own, run "
+    "`git checkout generator.pth` and reload this page."
 )
 
 
@@ -73,6 +87,7 @@ class Variant:
 
     raw: bool = False
     every_z: bool = False
+    neat: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -80,21 +95,24 @@ class Variant:
 
     @property
     def words(self) -> list[str]:
-        """For captions: "raw", "every z"."""
-        return [name.replace("_", " ") for name in self.names]
+        """For captions: "raw", "every z", "neat 2 of 4"."""
+        told = [name.replace("_", " ") for name in self.names]
+        return [*told, f"neat {self.neat} of {NEATEST}"] if self.neat else told
 
     @property
     def sentences(self) -> str:
-        return "".join(f" {SENTENCES[name]}" for name in self.names)
+        told = "".join(f" {SENTENCES[name]}" for name in self.names)
+        return f"{told} Neat, {self.neat} of {NEATEST}: more of z is rejected." if self.neat else told
 
     @property
     def options(self) -> list[str]:
-        """For commands: "--raw", "--every-z"."""
-        return [f"--{name.replace('_', '-')}" for name in self.names]
+        """For commands: "--raw", "--every-z", "--neat 2"."""
+        told = [f"--{name.replace('_', '-')}" for name in self.names]
+        return [*told, f"--neat {self.neat}"] if self.neat else told
 
     @property
     def address(self) -> dict[str, int]:
-        return dict.fromkeys(self.names, 1)
+        return dict.fromkeys(self.names, 1) | ({"neat": self.neat} if self.neat else {})
 
 
 SENTENCES = {
@@ -107,8 +125,8 @@ SWITCHES = {
 }
 
 
-def variant_from_address(address: Address) -> dict[str, bool]:
-    return {name: address.switch(name) for name in SWITCHES}
+def variant_from_address(address: Address) -> dict[str, int]:
+    return {name: address.switch(name) for name in SWITCHES} | {"neat": address.whole("neat", 0, NEATEST, 0)}
 
 
 def variant_of(page: str, generator: Generator, initial: Mapping[str, Any]) -> tuple[Generator, Variant]:
@@ -117,23 +135,54 @@ def variant_of(page: str, generator: Generator, initial: Mapping[str, Any]) -> t
     `initial` is the page's initial_state, which applies until a visitor has seen the switches.
     """
     wanted = {name: st.session_state.get(f"{page}.{name}", initial[name]) for name in switches_of(generator)}
+    if wanted.get("every_z"):
+        wanted.pop("neat", None)  # which has nothing to reject
     variant = Variant(**wanted)
     if isinstance(generator, PlaceholderGenerator):
         return generator, variant
-    return generator.variant(raw=variant.raw, every_z=variant.every_z), variant
+    return generator.variant(raw=variant.raw, every_z=variant.every_z, neat=variant.neat), variant
 
 
 def show_switches(page: str, generator: Generator, initial: Mapping[str, Any]) -> None:
     """The switches of variant_of, for the generator as it was loaded."""
-    for name in switches_of(generator):
-        st.toggle(SWITCHES[name], initial[name], key=f"{page}.{name}", persist_state="session")
+    names = switches_of(generator)
+    if "neat" in names and isinstance(generator, DigitGenerator) and generator.choice:
+        st.select_slider(
+            "Neat",
+            range(NEATEST + 1),
+            initial["neat"],
+            format_func=lambda neat: {0: "as it comes", NEATEST: "neat"}.get(neat, str(neat)),
+            key=f"{page}.neat",
+            persist_state="session",
+            help=cost_of_neat(generator.choice),
+            disabled=bool(st.session_state.get(f"{page}.every_z", initial["every_z"])),
+        )
+    for name in names:
+        if name in SWITCHES:
+            st.toggle(SWITCHES[name], initial[name], key=f"{page}.{name}", persist_state="session")
+
+
+def cost_of_neat(choice: Choice) -> str:
+    """What the choice file says of its positions, as Markdown."""
+    told = "Neater digits come from rejecting more of z. The price is variety, and distance from real digits."
+    if "fid" not in choice.positions[0]:
+        return told
+    rows = "\n".join(
+        f"| {neat} | {each['rejected']:.0%} | {each['broken']:.1%} | {each['recall']:.1%} "
+        f"| {each['fid']:.2f} |"
+        for neat, each in enumerate(choice.positions)
+    ).replace("%", " %")
+    heads = "| neat | rejected | broken shapes | variety (recall) | distance (FID) |\n" + "| --- " * 5 + "|"
+    return f"{told}\n\n{heads}\n{rows}"
 
 
 def switches_of(generator: Generator) -> list[str]:
-    """The switches of a generator: none for the placeholder, and every_z only with a choice file."""
+    """The switches of a generator: none for the placeholder, every_z and neat only with a choice file."""
     if isinstance(generator, PlaceholderGenerator):
         return []
-    return ["raw", "every_z"] if generator.choice else ["raw"]
+    if not generator.choice:
+        return ["raw"]
+    return ["raw", "every_z", *["neat"] * (len(generator.choice.positions) > 1)]
 
 
 def command(arguments: Sequence[str], style: Mapping[str, float], variant: Variant) -> str:

@@ -24,7 +24,7 @@ from screens.model import (
     variant_of,
 )
 from screens.picture import image_from_pixels, source_from_bytes
-from screens.widgets import pick_digit, show_title
+from screens.widgets import pick_digit, show_again, show_title
 
 FRAMES = 15  # between the two digits
 MAX_FRAMES = 60  # on a server that many visitors share
@@ -93,7 +93,7 @@ def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, S
         f"frames each way. All steps are equally large.{variant.sentences}"
     )
     recipe = Recipe.of(generator, stops=there_and_back, frames_between=frames, animated=True, scale=SCALE)
-    suffix = style_suffix({}, raw=variant.raw)
+    suffix = style_suffix({}, raw=variant.raw, neat=variant.neat)
     stem = f"{stem_of_morph(there_and_back)}{suffix}"
 
     def animation(kind: AnimationFormat) -> bytes:
@@ -120,15 +120,14 @@ def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, S
                 on_click="ignore",
                 icon=":material/download:",
             )
-    st.caption(
-        f"To generate the same animation again with the weights `{generator.digest[:8]}`: "
-        f"`{recipe.command()}`"
+    show_again(
+        f"To generate the same animation again with the weights `{generator.digest[:8]}`:", recipe.command()
     )
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def frames_of(
-    key: tuple[str, int, str], stops: tuple[Stop, ...], frames: int, _generator: DigitGenerator
+    key: tuple[object, ...], stops: tuple[Stop, ...], frames: int, _generator: DigitGenerator
 ) -> npt.NDArray[np.uint8]:
     """Frames, uint8 [F, 28, 28], made once for all visitors who ask for the same.
 

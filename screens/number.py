@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from digit_generator.files import zip_from_files
@@ -31,10 +34,11 @@ from screens.model import (
     variant_of,
 )
 from screens.picture import source_from_png
-from screens.widgets import escape_markdown, sentence, show_title
+from screens.widgets import escape_markdown, sentence, show_again, show_title
 
 START = {"text": "2026", "seed": 0}  # what a visitor sees before the first click
 MAX_LINES = 100  # from a pattern, on a server that many visitors share
+MAX_SHORT = 100  # pixels of a line that fits the narrowest screen
 MAX_PATTERN = 40  # characters
 
 
@@ -52,7 +56,6 @@ def main() -> None:
         text = st.text_input(
             "Number",
             initial["text"],
-            max_chars=MAX_CHARACTERS,
             key="number.text",
             persist_state="session",
             autocomplete="off",
@@ -61,14 +64,18 @@ def main() -> None:
     seed = st.session_state["number.seed"]
 
     controls, problem = styles.controls_or_problem(generator)
-    style = Style(**styles.wanted_style("number", initial, controls)) if controls else Style()
-    line = show_line(generator, variant, text or "", seed, style, controls)
+    shape: styles.Shape = {}
+    if controls:
+        keys = key_of(generator), controls.digest
+        shape = styles.shape_of(keys, tuple(range(10)), seed, generator, controls)
+    style = Style(**styles.wanted_style("number", initial, controls, shape)) if controls else Style()
+    line = show_line_or_last(generator, variant, text or "", seed, style, controls)
     styled = bool(style_names(initial))
     with st.expander("Options: seed, style", styled, key="number_options", on_change="rerun") as options:
         if options.open:
             st.session_state["number.typed_seed"] = seed
             st.number_input("Seed", 0, MAX_SEED, key="number.typed_seed", on_change=use_typed_seed)
-            styles.show_style_controls("number", initial, controls, problem)
+            styles.show_style_controls("number", initial, controls, problem, shape)
             show_switches("number", loaded, initial)
     with st.expander("Many numbers, as training data", key="number_many", on_change="rerun") as many:
         if many.open:
@@ -96,6 +103,26 @@ def use_typed_seed() -> None:
         st.session_state["number.seed"] = st.session_state["number.typed_seed"]
 
 
+def show_line_or_last(
+    generator: DigitGenerator,
+    variant: Variant,
+    text: str,
+    seed: int,
+    style: Style,
+    controls: StyleControls | None,
+) -> Line | None:
+    """The line; or a sentence on what is wrong, and the last text that could be written."""
+    try:
+        st.session_state["number.last"] = checked_text(text)
+    except NumberError as error:
+        if text.strip():
+            st.warning(escape_markdown(sentence(error)), icon=":material/edit:")
+        else:
+            st.info("Type a number above, such as 2026 or 3.14.", icon=":material/edit:")
+    last = st.session_state.get("number.last")
+    return show_line(generator, variant, last, seed, style, controls) if last else None
+
+
 def show_line(
     generator: DigitGenerator,
     variant: Variant,
@@ -105,30 +132,33 @@ def show_line(
     controls: StyleControls | None,
 ) -> Line | None:
     """The line, enlarged and at its original size, with downloads; or a sentence on what is wrong."""
-    if not text.strip():
-        st.info("Type a number above, such as 2026 or 3.14.", icon=":material/edit:")
-        return None
     try:
         keys = key_of(generator), controls.digest if controls else ""
         line = written(keys, text, seed, tuple(style.asked.items()), generator, controls)
-    except (NumberError, StyleError) as error:
+    except StyleError as error:
         st.warning(escape_markdown(sentence(error)), icon=":material/edit:")
         return None
     recipe = Recipe.of(generator, text=text, seed=seed, style=style.asked, controls=controls)
     png = png_from_line(line.picture, recipe=recipe.to_text())
-    source = source_from_png(png)
     height, width = line.picture.shape
+    slices = "".join(
+        f'<img src="{source_from_png(png_from_line(piece))}" alt="">' for piece in slices_of(line)
+    )
     st.html(
-        f'<figure class=line><img class=enlarged style="--width: {width}; --height: {height}" src="{source}" '
-        f'alt="{text}, handwritten-style">'
-        f'<img class=original src="{source}" alt="{text}, original size"></figure>'
+        f'<figure class=line style="--width: {width}; --height: {height}">'
+        f'<div class=enlarged role=img aria-label="{text}, handwritten-style">{slices}</div>'
+        f'<div class=original role=img aria-label="{text}, original size">{slices}</div></figure>'
     )
     st.caption(
-        f"The handwriting of seed {seed}, enlarged and at its original size of {width}×{height} pixels."
+        f"The handwriting of seed {seed}, enlarged and at its original size of {width}×{height} pixels"
+        f"{styles.in_words(style.asked)}."
+        + " A line that is too long for the screen goes on below; the file has one line."
+        * (width > MAX_SHORT)
         + variant.sentences
     )
     with st.container(key="number_downloads", horizontal=True):
-        stem = f"{stem_of_text(line.text)}_seed_{seed}{style_suffix(style.asked, raw=variant.raw)}"
+        suffix = style_suffix(style.asked, raw=variant.raw, neat=variant.neat)
+        stem = f"{stem_of_text(line.text)}_seed_{seed}{suffix}"
         st.download_button(
             "Download PNG",
             png,
@@ -148,10 +178,16 @@ def show_line(
             icon=":material/crop_free:",
             help="The text, and the box of each character: left, top, right and bottom, in pixels.",
         )
-    st.caption(
-        f"To generate the same image again with the weights `{generator.digest[:8]}`: `{recipe.command()}`"
+    show_again(
+        f"To generate the same image again with the weights `{generator.digest[:8]}`:", recipe.command()
     )
     return line
+
+
+def slices_of(line: Line) -> list[npt.NDArray[np.uint8]]:
+    """The picture cut between its characters, uint8 [H, w] each, so that a long line can be wrapped."""
+    between = [(one[3] + other[1]) // 2 for one, other in pairwise(line.boxes)]
+    return np.split(line.picture, between, axis=1)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -216,7 +252,7 @@ def show_many(
     many = command(
         ["number", "--pattern", pattern, "--count", "10000", "--seed", str(seed)], style.asked, variant
     )
-    st.caption(f"This page makes at most {MAX_LINES}. For more, run this on your own machine: `{many}`")
+    show_again(f"This page makes at most {MAX_LINES}. For more, run this on your own machine:", many)
 
 
 def zip_of_lines(
@@ -229,8 +265,9 @@ def zip_of_lines(
 ) -> tuple[bytes, str]:
     """A zip of the lines and their labels, and its file name."""
     seed = min(seed, MAX_SEED - len(texts) + 1)
-    files, labels, suffix = {}, [], style_suffix(style.asked, raw=variant.raw)
-    bar = st.progress(0.0, "Writing ...")
+    files, labels, suffix = {}, [], style_suffix(style.asked, raw=variant.raw, neat=variant.neat)
+    bar, stop = st.progress(0.0, "Writing ..."), st.empty()
+    stop.button("Stop", key="number_stop")  # a press ends this run at the next step of the bar
     for index, text in enumerate(texts):
         line = write_number(generator, text, seed + index, style, controls)
         name = f"line_seed_{seed + index}{suffix}.png"
@@ -239,6 +276,7 @@ def zip_of_lines(
         labels.append(line.label(name, seed + index) + "\n")
         bar.progress((index + 1) / len(texts), f"Writing {index + 1} of {len(texts)}")
     bar.empty()
+    stop.empty()
     files["metadata.jsonl"] = "".join(labels).encode()
     return zip_from_files(files), f"numbers_seed_{seed}{suffix}.zip"
 

@@ -44,15 +44,37 @@ def _load(digest: str, versions: list[tuple[int, int] | None], _generator: Digit
     return StyleControls.load(_generator)
 
 
-def wanted_style(page: str, initial: Mapping[str, Any], controls: StyleControls) -> dict[str, float]:
+Shape = Mapping[str, float]
+"""Thickness, slant and width of what is drawn without a style, where the sliders start."""
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def shape_of(
+    keys: tuple[object, ...],
+    digits: tuple[int, ...],
+    seed: int,
+    _generator: DigitGenerator,
+    _controls: StyleControls,
+) -> Shape:
+    """The shape of these digits with this seed; the middle one, of several. `keys` as in styled_pixels."""
+    z = _generator.latents([seed] * len(digits), digits)
+    middle = np.median(_controls.shapes(_generator.images(z, digits), digits), axis=0)
+    return dict(zip(STROKE_MEASURES, middle.tolist(), strict=True))
+
+
+def wanted_style(
+    page: str, initial: Mapping[str, Any], controls: StyleControls, shape: Shape
+) -> dict[str, float]:
     """The values that are set on this page, by name: by a slider or by the address that opened it."""
     names = st.session_state.get(f"{page}.style", style_names(initial))
-    values = {name: st.session_state.get(f"{page}.{name}", _first(name, initial, controls)) for name in names}
+    values = {
+        name: st.session_state.get(f"{page}.{name}", _first(name, initial, controls, shape)) for name in names
+    }
     return {name: _reachable(name, value, controls) for name, value in values.items()}
 
 
 def show_style_controls(
-    page: str, initial: Mapping[str, Any], controls: StyleControls | None, problem: str
+    page: str, initial: Mapping[str, Any], controls: StyleControls | None, problem: str, shape: Shape
 ) -> None:
     """Three buttons and a slider for each that is pressed. Without controls, the sentence `problem`."""
     st.pills(
@@ -74,11 +96,16 @@ def show_style_controls(
             LABELS[name],
             low,
             high,
-            _first(name, initial, controls),
+            _first(name, initial, controls, shape),
             STEPS[name],
             key=f"{page}.{name}",
             persist_state="session",
         )
+
+
+def in_words(style: Mapping[str, float]) -> str:
+    """The style for a caption: ", thickness 3, slant 0.2", or nothing."""
+    return "".join(f", {name} {value:g}" for name, value in style.items())
 
 
 def nearest_style(
@@ -120,12 +147,26 @@ def styled_pixels(
     return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
 
 
-def _first(name: str, initial: Mapping[str, Any], controls: StyleControls) -> float:
-    """Where a slider starts: at the value in the address, else in the middle."""
-    low, high = _limits(name, controls)
+@st.cache_data(max_entries=200, show_spinner=False)
+def styled_hand(
+    keys: tuple[object, ...],
+    seed: int,
+    style: tuple[tuple[str, float], ...],
+    _generator: DigitGenerator,
+    _controls: StyleControls,
+) -> npt.NDArray[np.uint8]:
+    """The ten digits in the hand of a seed, uint8 [10, 28, 28], each as near to the style as it can come."""
+    digits = range(10)
+    styles = [_controls.nearest(digit, Style(**dict(style))) for digit in digits]
+    z = _controls.latents(_generator.hand_latent(seed)[None].repeat(10, axis=0), digits, styles)
+    return _generator.pixels(z, digits, [seed] * 10)
+
+
+def _first(name: str, initial: Mapping[str, Any], controls: StyleControls, shape: Shape) -> float:
+    """Where a slider starts: at the value in the address, else at what the drawing has."""
     value = initial.get(name)
     if value is None:
-        return round(round((low + high) / 2 / STEPS[name]) * STEPS[name], 2)
+        value = round(round(shape[name] / STEPS[name]) * STEPS[name], 2)
     return _reachable(name, value, controls)
 
 

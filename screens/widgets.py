@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 import streamlit as st
 
@@ -26,6 +27,17 @@ def pick_digit(label: str, key: str, first: int) -> int:
         width="stretch",
         persist_state="session",
     )
+
+
+def show_again(words: str, command: str) -> None:
+    """A command in a sentence, `words` before it, with a button that copies it (app.js)."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{words} `{command}`", width="content")
+        st.html(
+            f'<button class=copy type=button data-copy="{escape(command)}">Copy command</button>'
+            "<span role=status></span>",
+            width="content",
+        )
 
 
 def escape_markdown(text: str) -> str:

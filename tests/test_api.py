@@ -297,7 +297,11 @@ def test_the_documentation_lists_every_address_with_its_parameters_and_ranges(cl
             schema = parameter["schema"]
             for value in [schema[name] for name in ("minimum", "maximum") if name in schema]:
                 assert any(re.search(rf"\b{value}\b", row) for row in mine), (parameter["name"], value)
-    for words in ("a whole number from 0 to 4294967295", "outline or pixels", "1 to 24 digits and signs"):
+    for words in (
+        "a whole number from 0 to 4294967295",
+        "outline, pixels or ink",
+        "1 to 24 digits and signs",
+    ):
         assert words in page.text
     assert "{8,64}" not in page.text
 
@@ -408,7 +412,7 @@ def test_another_choice_or_finish_has_other_tags_and_conflicts(
         ("/digits/7.png?colour=red", 422, "'colour' is not a parameter of this address: expected seed, "),
         ("/digits/7.png?digit=8", 422, "'digit' is not a parameter of this address: expected seed, "),
         ("/digits/7.svg?count=2", 422, "expected seed, raw, every_z, neat, weights, finish, choice or form."),
-        ("/digits/7.svg?form=round", 422, "form is 'round': expected outline or pixels."),
+        ("/digits/7.svg?form=round", 422, "form is 'round': expected outline, pixels or ink."),
         ("/digits/7.png?weights=abc", 422, "weights is 'abc': expected 8 to 64 hexadecimal digits, 0-9 a-f."),
         ("/digits/7.png?raw=2", 422, "raw is '2': expected 0 or 1."),
         ("/digits/7.png?raw=yes", 422, "raw is 'yes': expected 0 or 1."),

@@ -15,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from digit_generator import DigitGenerator, weights
 from digit_generator.choose import choice_path
+from digit_generator.render import svg_from_pixels
+from screens.picture import image_from_pixels, source_from_bytes
 
 APP = Path(__file__).parents[1] / "app.py"
 
@@ -207,7 +209,9 @@ def test_a_broken_model_says_what_is_wrong_and_is_read_again_once_mended(
     page = visit()
     with pytest.raises(weights.WeightsError) as refused:
         weights.arrays_from_file(place)
-    assert str(refused.value) in without_escapes(page.warning[0].value)
+    said = without_escapes(page.warning[0].value)
+    assert str(refused.value).replace(f"{place.parent}/", "") in said
+    assert str(place.parent) not in said, "no visitor's business"
     assert all(caption.startswith("placeholder") for caption in captions(page))
     shutil.copy(weights_file, place)
     page.run()
@@ -230,3 +234,65 @@ def test_what_a_broken_file_says_is_not_taken_for_markdown(place: Path) -> None:
     place.write_bytes(b"![](//a.b)")
     (warning,) = visit().warning
     assert r"\!\[\]\(\/\/a\.b\)" in warning.value
+
+
+def large(page: AppTest) -> list[str]:
+    """The large pictures, of which the page shows one."""
+    (html,) = (element.proto.body for element in page.get("html") if "class=large" in element.proto.body)
+    return html.split("<section")[1:]
+
+
+def test_one_picture_is_large_with_its_buttons_and_its_hand(ours: Path) -> None:
+    page = visit()
+    sections = large(page)
+    assert [" hidden aria-label" in each for each in sections] == [False, True, True, True, True]
+    assert re.findall("<h3>(.+?)</h3>", "".join(sections)) == [f"7, seed {seed}" for seed in range(5)]
+    hand = DigitGenerator.load(ours).hand(range(10), 3)
+    for digit, pixels in enumerate(hand):
+        assert image_from_pixels(pixels, "original", f"a {digit} in the same hand") in sections[3]
+    words = [
+        re.findall("<button type=button data-do=\\w+(?: hidden)?>(.+?)</button>", each) for each in sections
+    ]
+    assert words == [["PNG", "SVG", "Copy picture", "Share", "Copy link"]] * 5
+    assert re.findall('data-name="(.+?)"', "".join(sections)) == [f"digit_7_seed_{s}" for s in range(5)]
+
+
+def test_an_address_names_the_large_one_and_ink(ours: Path) -> None:
+    page = AppTest.from_file(APP, default_timeout=60)
+    page.query_params.update({"digit": "3", "seed": "8", "at": "2", "ink": "1"})
+    page.run()
+    assert not page.exception
+    assert [" hidden aria-label" in each for each in large(page)] == [True, True, False, True, True]
+    ink = svg_from_pixels(DigitGenerator.load(ours).digits(3, [10])[0], "ink")
+    assert pictures(page).count("image/svg+xml") == 5
+    assert source_from_bytes(ink.encode(), "svg+xml") in pictures(page)
+    names = [button.proto.label for button in page.get("download_button")]
+    assert "Download digit_3_seed_10_ink.svg" in names
+    assert dict(page.query_params) == {"digit": "3", "seed": "8", "at": "2", "ink": "1"}
+    page.button(key="generate").click().run()
+    assert "at" not in dict(page.query_params), "of the pictures before"
+
+
+def test_earlier_sets_are_one_click_away(ours: Path) -> None:
+    page = visit()
+    first = seeds(page)
+    second = seeds(generate(pick(page, 3)))
+    assert page.subheader[0].value == "Before"
+    assert page.button(key="bring_back_0").label == "Back to five images of 7, seeds 0 to 4"
+    checked(page.button(key="bring_back_0").click().run())
+    assert (page.header[0].value, seeds(page)) == ("Five images of 7", first)
+    assert page.button(key="bring_back_0").label.startswith("Back to five images of 3, ")
+    checked(page.button(key="bring_back_0").click().run())
+    assert (page.header[0].value, seeds(page)) == ("Five images of 3", second)
+    for _ in range(6):
+        generate(page)
+    assert [each.key for each in page.button if str(each.key).startswith("bring_back")] == [
+        f"bring_back_{number}" for number in range(4)
+    ]
+
+
+def test_a_picked_digit_says_that_it_comes_next(ours: Path) -> None:
+    page = visit()
+    assert "Next:" not in texts(page)
+    assert "Next: five images of 3. Press Generate." in texts(pick(page, 3))
+    assert "Next:" not in texts(generate(page))

@@ -25,6 +25,7 @@ from digit_generator import DigitGenerator
 from digit_generator.choose import choice_path
 from digit_generator.morph import morph
 from digit_generator.number import write_number
+from digit_generator.render import svg_from_pixels
 from digit_generator.style import Style, styled_digits
 from screens.game import tiles_of_round
 from tools.serving import ROOT, Server, copy_page, serve
@@ -49,7 +50,7 @@ PROBES = ("/_stcore/health", "/_stcore/host-config")  # Streamlit looks for them
 PAGES = {
     "number": "Write a number",
     "morph": "Morph",
-    "game": "Which one is real?",
+    "game": "Which did the network draw?",
     "dataset": "Make a data set",
     "learn": "How it learns",
 }
@@ -419,7 +420,13 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], ours: Ser
     wait_for_pictures(page)
     expect(focused("Tab")).to_have_accessible_name("Download all five")
     for seed in seeds(page):
+        expect(focused("Tab")).to_have_accessible_name(f"seed {seed}: show large")
+    for seed in seeds(page):
         expect(focused("Tab")).to_have_accessible_name(f"Download digit_8_seed_{seed}.png")
+    for name in ("PNG", "SVG", "Copy picture", "Copy link"):
+        expect(focused("Tab")).to_have_accessible_name(name)
+    expect(focused("Tab")).to_have_accessible_name("Back to five images of 7, seeds 0 to 4")
+    expect(focused("Tab")).to_have_accessible_name("Copy command")
     expect(focused("Tab")).to_contain_text("How it works")
 
 
@@ -441,7 +448,7 @@ def test_everything_has_a_name_for_a_screen_reader(visit: Callable[..., Page], o
     expect(page.get_by_role("img", name="handwritten-style 7", exact=True)).to_have_count(5)
     expect(page.get_by_role("img", name="handwritten-style 7, original size")).to_have_count(5)
     levels = page.get_by_role("heading").evaluate_all("headings => headings.map(heading => heading.tagName)")
-    assert levels == ["H1", "H2"]
+    assert levels == ["H1", "H2", "H3", "H4"]
 
 
 @DEVICES
@@ -515,6 +522,106 @@ def test_an_address_shows_the_same_five_to_whoever_opens_it(
 
 
 @DEVICES
+def test_a_picture_opens_large(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator, device: dict
+) -> None:
+    page = visit(ours, device)
+    huge = page.locator(".large:not([hidden]) .huge")
+    np.testing.assert_array_equal(pixels(huge), library.digits(7, [0])[0])
+    page.get_by_role("button", name="seed 3: show large").press("Enter")
+    expect(page.get_by_role("button", name="seed 3: show large")).to_have_attribute("aria-pressed", "true")
+    np.testing.assert_array_equal(pixels(huge), library.digits(7, [3])[0])
+    assert huge.bounding_box()["width"] >= 0.85 * min(392, device["viewport"]["width"])
+    hand = [pixels(image) for image in page.locator(".large:not([hidden]) .hand img").all()]
+    np.testing.assert_array_equal(hand, library.hand(range(10), 3))
+    name, data = download(page, page.get_by_role("button", name="PNG", exact=True))
+    assert name == "digit_7_seed_3.png"
+    icon = page.get_by_role("button", name="Download digit_7_seed_3.png")
+    assert data == download(page, icon)[1], "the same file, with its recipe"
+    name, data = download(page, page.get_by_role("button", name="SVG", exact=True))
+    assert (name, data.decode()) == ("digit_7_seed_3.svg", svg_from_pixels(library.digits(7, [3])[0]))
+    for target in (icon, page.get_by_role("button", name="Copy link")):
+        assert min(target.bounding_box()[side] for side in ("width", "height")) >= 44
+    assert_nothing_to_scroll_sideways(page)
+
+
+def test_a_picture_and_its_link_are_copied(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="seed 2: show large").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("Link copied.")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{ours.url}/?at=2"
+    page.get_by_role("button", name="Copy picture").click()
+    expect(page.get_by_text("Picture copied.")).to_be_visible()
+    size = page.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read()
+            const picture = await createImageBitmap(await item.getType('image/png'))
+            return [picture.width, picture.height]
+        }"""
+    )
+    assert size == [560, 560]
+    other = visit(ours, None, "?at=2")
+    wait_for_pictures(other)
+    expect(other.get_by_role("button", name="seed 2: show large")).to_have_attribute("aria-pressed", "true")
+
+
+def test_keys_pick_and_draw(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours)
+    page.keyboard.press("3")
+    expect(page.get_by_role("radio", name="3")).to_be_checked()
+    expect(page.get_by_text("Next: five images of 3. Press Generate.")).to_be_visible()
+    page.get_by_role("heading", name="Handwritten").click()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Five images of 3")).to_be_visible()
+    page.get_by_text("Options: how many, seed, style").click()
+    page.get_by_label("First seed").fill("42")
+    page.get_by_label("First seed").press("Enter")
+    expect(page.get_by_text("seed 46")).not_to_have_count(0)
+    expect(page.get_by_role("radio", name="3")).to_be_checked()
+
+
+def test_back_leaves_the_page_and_before_brings_the_pictures_back(
+    visit: Callable[..., Page], ours: Server
+) -> None:
+    page = visit(ours)
+    turn_to(page, "Morph")
+    turn_to(page, "Generate")
+    length = page.evaluate("history.length")
+    sources = [image.get_attribute("src") for image in page.locator(ENLARGED).all()]
+    generate(page)
+    generate(page)
+    assert page.evaluate("history.length") == length, "an address is replaced, not added"
+    page.get_by_role("button", name="Back to five images of 7, seeds 0 to 4").click()
+    expect_captions(page, r"seed [0-4]")
+    assert [image.get_attribute("src") for image in page.locator(ENLARGED).all()] == sources
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Morph")
+
+
+def test_a_command_is_copied(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy command").click()
+    expect(page.get_by_text("Command copied.")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == "python -m digit_generator generate 7 --count 5 --seed 0"
+
+
+def test_what_is_picked_is_seen_in_forced_colours(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours, forced_colors="active")
+
+    def background(digit: int) -> str:
+        radio = page.get_by_role("radio", name=str(digit))
+        return str(radio.evaluate("radio => getComputedStyle(radio).backgroundColor"))
+
+    assert background(7) != background(3)
+    page.get_by_role("radio", name="3").click()
+    expect(page.get_by_role("radio", name="3")).to_be_checked()
+    assert background(3) != background(7)
+
+
+@DEVICES
 def test_the_switches_under_the_options_show_what_the_network_drew(
     visit: Callable[..., Page], choosing: Server, choosy: DigitGenerator, tmp_path: Path, device: dict
 ) -> None:
@@ -582,12 +689,12 @@ def test_nothing_is_lost_by_going_to_every_page_and_back(
     page.get_by_label("Number").fill("31-12-2026")
     page.keyboard.press("Enter")
     expect(page.get_by_role("img", name="31-12-2026, handwritten-style")).to_be_visible()
-    number = page.locator(".line .enlarged").get_attribute("src")
+    number = page.locator(".line .enlarged").inner_html()
     for title in PAGES.values():
         turn_to(page, title)
     turn_to(page, "Write a number")
     expect(page.get_by_label("Number")).to_have_value("31-12-2026")
-    assert page.locator(".line .enlarged").get_attribute("src") == number
+    assert page.locator(".line .enlarged").inner_html() == number
     turn_to(page, "Generate")
     wait_for_pictures(page)
     assert captions(page) == drawn
@@ -600,14 +707,22 @@ def test_a_number_is_the_librarys(
 ) -> None:
     page = visit(ours, device, "number?text=3.14&seed=5")
     for selector in (".line .enlarged", ".line .original"):
-        seen = picture(page.locator(selector))
+        seen = np.hstack([picture(image) for image in page.locator(f"{selector} img").all()])
         np.testing.assert_array_equal(seen, write_number(library, "3.14", 5).picture)
     name, data = download(page, page.get_by_role("button", name="Download PNG"))
     assert name == "3.14_seed_5.png"
     np.testing.assert_array_equal(Image.open(io.BytesIO(data)), write_number(library, "3.14", 5).picture)
     page.get_by_label("Number").fill("🙂")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("cannot be written")
+    expect(page.get_by_role("alert")).to_contain_text("'🙂' (character 1) cannot be written")
+    expect(page.get_by_role("img", name="3.14, handwritten-style")).to_be_visible()
+    page.get_by_label("Number").fill("123456789012345678901234")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("img", name="123456789012345678901234, handwritten-style")).to_be_visible()
+    heights = {image.bounding_box()["height"] for image in page.locator(".line .enlarged img").all()}
+    rows = {image.bounding_box()["y"] for image in page.locator(".line .enlarged img").all()}
+    assert min(heights) >= 3 * 28, "as small as on a strip"
+    assert len(rows) >= 2
     assert_nothing_to_scroll_sideways(page)
 
 
@@ -640,16 +755,25 @@ def test_the_game_is_played_by_pressing_pictures(
         np.testing.assert_array_equal(picture(image), expected)
     for place, tile in enumerate(tiles):
         if tile.generated:
-            box = page.locator(".st-key-tiles .enlarged").nth(place).bounding_box()
+            tile_picture = page.locator(".st-key-tiles .enlarged").nth(place)
+            tile_picture.scroll_into_view_if_needed()
+            box = tile_picture.bounding_box()
             page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-            mark = page.get_by_role("checkbox", name=f"Picture {place + 1}, a {tile.digit}")
+            mark = page.get_by_role(
+                "checkbox", name=f"Picture {place + 1}, a {tile.digit}: drawn by the network"
+            )
             expect(mark).to_be_checked()
     page.get_by_role("button", name="Show the answer").click()
     expect(page.get_by_text("10 of 10 correct.")).to_be_visible()
-    expect(page.get_by_text("✓ generated")).to_have_count(sum(tile.generated for tile in tiles))
+    told = page.get_by_text("✓ Drawn by the network. You said: the network.")
+    expect(told).to_have_count(sum(tile.generated for tile in tiles))
+    expect(page.get_by_role("button", name="Ten more")).to_be_focused()
+    if device is PHONE:
+        assert page.locator(".st-key-tiles .enlarged").first.bounding_box()["width"] >= 160, "two columns"
     assert_nothing_to_scroll_sideways(page)
     page.get_by_role("button", name="Ten more").click()
     expect(page.get_by_text("Round 2:")).to_be_visible()
+    page.reload()
     expect(page.get_by_text("So far 10 of 10 correct, 100 %.")).to_be_visible()
 
 

@@ -150,6 +150,7 @@ def test_every_command_draws_what_the_flags_ask_for(
         np.testing.assert_array_equal(pixels_of(Path(f"o/digit_8_seed_{seed}{end}.png")), pixels)
     assert written("generate", "7", "--sheet") == f"o/digit_7_seeds_0-4{end}.png"
     assert written("generate", "7", "--count", "1", "--svg", "pixels") == f"o/digit_7_seed_0{end}.svg"
+    assert written("generate", "7", "--count", "1", "--svg", "ink") == f"o/digit_7_seed_0{end}_ink.svg"
 
     assert written("number", "20", "--seed", str(refused)) == f"o/20_seed_{refused}{end}.png"
     line = write_number(drawing, "20", refused)
@@ -210,7 +211,7 @@ def test_the_choice_and_the_finish_show(choosy: DigitGenerator) -> None:
         ("7 --placeholder", "--placeholder draws without weights: leave out either it or --weights."),
         ("7 --svg outline --sheet", "leave out --sheet and --scale"),
         ("7 --svg pixels --scale 2", "leave out --sheet and --scale"),
-        ("7 --svg jpeg", "'jpeg' is not one of 'outline', 'pixels'"),
+        ("7 --svg jpeg", "'jpeg' is not one of 'outline', 'pixels', 'ink'"),
         ("7 --thickness thick", "'thick' is not a number such as 2.5 or -0.1"),
         ("7 --slant nan", "'nan' is not a number such as 2.5 or -0.1"),
         ("7 --width inf", "'inf' is not a number"),
@@ -343,13 +344,13 @@ def test_a_number_may_begin_with_a_minus(capsys: pytest.CaptureFixture[str]) -> 
     [
         ([], "Give one of TEXT, --pattern and --list"),
         (["7", "--pattern", "#"], "Give one of TEXT"),
-        (["x"], "'x' cannot be written: expected digits"),
+        (["x"], "'x' (character 1) cannot be written: expected digits"),
         ([""], "'' is empty"),
         (["--pattern", "12"], "has no #"),
         (["7", "--count", "0"], "'0' is not a whole number from 1 to 100000"),
         (["--list", "none.txt"], "none.txt cannot be read (No such file or directory): --list takes"),
         (["--list", "."], "cannot be read (Is a directory)"),
-        (["--list", "list.txt"], "Line 2 of list.txt: 'b' cannot be written"),
+        (["--list", "list.txt"], "Line 2 of list.txt: 'b' (character 1) cannot be written"),
         (["--list", "empty.txt"], "empty.txt has 0 lines to write"),
         (["--list", "bytes.txt"], "bytes.txt is no text in UTF-8"),
         (["--list", "list.txt", "--count", "2"], "leave out --count"),

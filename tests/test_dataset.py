@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import idx2numpy
 import numpy as np
@@ -386,6 +386,29 @@ def test_progress_counts_the_images(generator: DigitGenerator, tmp_path: Path) -
     write_dataset(tmp_path / "set", generator, 5000, test_count=7, progress=counted.append)
     assert sum(counted) == 5007
     assert len(counted) > 1
+
+
+def test_the_progress_of_a_style_moves_all_the_time(generator: DigitGenerator, tmp_path: Path) -> None:
+    from digit_generator.style import Style
+
+    class Controls:
+        digest = "1" * 64
+        asked: ClassVar[list[int]] = []
+
+        def latents(self, z: np.ndarray, labels: np.ndarray, style: Style) -> np.ndarray:
+            self.asked.append(len(z))
+            return z
+
+    counted: list[int] = []
+    write_dataset(
+        tmp_path / "set",
+        generator,
+        120,
+        style=Style(thickness=3.0),
+        controls=Controls(),  # type: ignore[arg-type]
+        progress=counted.append,
+    )
+    assert counted == Controls.asked == [50, 50, 20]
 
 
 def test_a_missing_library_is_named(

@@ -19,6 +19,8 @@ from PIL import Image
 from digit_generator.files import write_whole, zip_from_files
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.render import (
+    INK,
+    PAPER,
     animation_from_pixels,
     png_from_line,
     png_from_pixels,
@@ -241,12 +243,19 @@ def test_exact_svg_has_a_rectangle_for_each_run() -> None:
     xml.etree.ElementTree.fromstring(svg)
 
 
+def test_ink_on_paper_is_the_same_outline_in_other_colours() -> None:
+    pixels = PlaceholderGenerator().digits(8, [1])[0]
+    recoloured = svg_from_pixels(pixels, "ink").replace(INK, "#fff").replace(f' fill="{PAPER}"', "")
+    assert recoloured == svg_from_pixels(pixels, "outline")
+    assert svg_from_pixels(pixels, "ink") != recoloured
+
+
 def test_no_ink_is_an_empty_outline() -> None:
     assert 'd=""' in svg_from_pixels(np.zeros((28, 28), np.uint8))
 
 
 def test_other_svgs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="form is 'smooth': expected outline or pixels"):
+    with pytest.raises(ValueError, match="form is 'smooth': expected outline, pixels or ink"):
         svg_from_pixels(random_pixels(28, 28), "smooth")
     with pytest.raises(ValueError, match=r"expected uint8 of shape \(28, 28\)"):
         svg_from_pixels(random_pixels(1, 28, 28))

@@ -79,7 +79,7 @@ MAX_PNG_BYTES = 100 * 10**6
 @click.option(
     "--svg",
     type=click.Choice(get_args(SvgForm)),
-    help="Write SVG instead of PNG: smooth outlines for any size, or the exact pixels.",
+    help="Write SVG instead of PNG: smooth outlines for any size, the exact pixels, or ink on paper.",
 )
 @style_options
 @click.option("--placeholder", is_flag=True, help="Draw stand-in digits, marked as such, without weights.")
@@ -153,7 +153,7 @@ def generate(
         write_file(out / f"{stem}_seeds_{seed}-{last}{suffix}.png", picture)
         return
     for number, image in enumerate(pixels, seed):
-        name = f"{stem}_seed_{number}{suffix}"
+        name = f"{stem}_seed_{number}{suffix}" + "_ink" * (svg == "ink")
         if svg:
             try:
                 write_file(out / f"{name}.svg", svg_from_pixels(image, svg).encode())

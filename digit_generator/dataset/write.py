@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from digit_generator.style import Style, StyleControls
 
 _BLOCK = 4096  # images drawn and written at a time
+_STYLED_BLOCK = 50  # images whose style is found at a time, so that the progress moves
 
 
 def write_dataset(
@@ -56,7 +57,7 @@ def write_dataset(
     seed: 0...2^32-1, of the order of the digits and of the first image's seed; each further image has the
         next seed, so that no image comes twice; small sets of different seeds hardly ever share one.
     style, controls: a style.Style and the style.StyleControls that draw it; None leaves the drawn one.
-    progress: called with the number of images after every few thousand.
+    progress: called with the number of images after every few thousand; in a style, after every fifty.
 
     Returns the manifest, as its file has it. DatasetError for other arguments, a folder that is not
     empty, a library that is not installed, and a disk that is full or cannot be written.
@@ -84,11 +85,9 @@ def write_dataset(
         with ExitStack() as stack:
             open_parts = {part.name: writer(unfinished, part, recipe, stack) for part in parts}
             for part in parts:
-                for block in blocks(bulk, part, style, controls):
+                for block in blocks(bulk, part, style, controls, progress):
                     open_parts[part.name](block)
                     digests[part.name].update(block.pixels.tobytes())
-                    if progress:
-                        progress(len(block.pixels))
         manifest = {
             "made_by": f"digit_generator {__version__}",
             "weights_sha256": generator.digest,
@@ -126,14 +125,25 @@ def asked_style(style: Style | None, controls: StyleControls | None) -> dict[str
 
 
 def blocks(
-    bulk: BulkGenerator, part: Part, style: Style | None, controls: StyleControls | None
+    bulk: BulkGenerator,
+    part: Part,
+    style: Style | None,
+    controls: StyleControls | None,
+    progress: Callable[[int], object] | None = None,
 ) -> Iterator[Block]:
-    """All images of the part, a few thousand at a time."""
+    """All images of the part, a few thousand at a time; `progress` as in write_dataset."""
+    told = progress or (lambda images: None)
     for start in range(0, len(part.labels), _BLOCK):
         piece = part.piece(start, start + _BLOCK)
         labels = piece.labels.astype(np.int64)
         seeds = piece.seeds.tolist()
         z = bulk.latents(seeds, labels)
         if style is not None and controls is not None:
-            z = controls.latents(z, labels, style)
-        yield Block(part, start, bulk.pixels(z, labels, seeds))
+            for begin in range(0, len(z), _STYLED_BLOCK):
+                few = slice(begin, begin + _STYLED_BLOCK)
+                z[few] = controls.latents(z[few], labels[few], style)
+                told(len(z[few]))
+        block = Block(part, start, bulk.pixels(z, labels, seeds))
+        yield block
+        if style is None:
+            told(len(block.pixels))
