@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_seeds, checked_whole
 from digit_generator.recipe import MAX_CHARACTERS
-from digit_generator.shapes import estimated_shapes
-from digit_generator.style import Style, StyleControls, evened_latents, hand_latents
+from digit_generator.shapes import estimated_strokes
+from digit_generator.style import Style, StyleControls, chunks, evened_latents, latents_of_hands
 
 SIGNS = ".,-:/+"
 CHARACTERS = f"0123456789{SIGNS} "
@@ -39,6 +43,9 @@ _SPACE = 9  # a space
 _ALONE = 3  # rows up and down that count as close
 _CELL = 40  # a sign is drawn on a square of this size, its baseline at row 30
 _BASELINE = 30
+_USUAL_STROKE = (2.5, 0.1)  # thickness and slant, where no digit has ink
+_LINES_TOGETHER = 64  # drawn at a time
+_MAX_CORES = 8
 _SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
 
 _Pixels = npt.NDArray[np.uint8]
@@ -90,19 +97,92 @@ def write_number(
     the weights if a style asks for them. NumberError for another text, StyleError for a style that no digit
     reaches or no controls, ValueError for another seed.
     """
-    text = checked_text(text)
-    (seed,) = checked_seeds([seed])
+    (line,) = write_numbers(generator, [text], [seed], style, controls)
+    return line
+
+
+def write_numbers(
+    generator: DigitGenerator,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    style: Style | None = None,
+    controls: StyleControls | None = None,
+) -> list[Line]:
+    """`write_number` of each text and seed, in a fraction of the time that they take one by one.
+
+    All are held in memory; `lines_in_order` is for any number. Errors as write_number.
+    """
+    texts = [checked_text(text) for text in texts]
+    seeds = checked_seeds(seeds)
+    if len(texts) != len(seeds):
+        raise ValueError(f"{len(seeds)} seeds came for {len(texts)} texts: expected one for each")
+    if not texts:
+        return []
     style = style or Style()
-    digits = [int(character) for character in text if character.isdigit()]
-    labels = digits or [*range(10)]  # signs alone have the hand of the ten digits
-    z = evened_latents(generator, hand_latents(seed, labels, generator=generator), labels)
+    written = [[int(character) for character in text if character.isdigit()] for text in texts]
+    # Signs alone have the hand of the ten digits.
+    hands = [np.array(digits or range(10)) for digits in written]
+    labels = np.concatenate(hands)
+    z, owner = latents_of_hands(generator, seeds, [*map(len, hands)])
+    z = evened_latents(generator, z, labels, owner)
     if style.asked:
         controls = controls or StyleControls.load(generator)
-        z = controls.latents(z, labels, [controls.nearest(digit, style) for digit in labels])
+        nearest = [controls.nearest(digit, style) for digit in range(10)]
+        z = controls.latents(z, labels, [nearest[label] for label in labels])
     # In place: the box would make the digits of a line jump by whole pixels. Each has a chance of its own.
-    seeds = (seed + np.arange(len(labels))) % (MAX_SEED + 1)
-    pixels = generator.pixels(z, labels, seeds.tolist(), in_box=False)
-    return line_from_cells(text, pixels[: len(digits)], seed=seed, hand=pixels)
+    own = np.concatenate([seed + np.arange(len(hand)) for seed, hand in zip(seeds, hands, strict=True)])
+    own %= MAX_SEED + 1
+    pixels = np.concatenate(
+        [generator.pixels(z[part], labels[part], own[part].tolist(), in_box=False) for part in chunks(len(z))]
+    )
+    strokes = strokes_of_hands(pixels, owner, len(texts))
+    starts = np.cumsum([0, *map(len, hands)])
+    return [
+        _line(text, pixels[start : start + len(digits)], seed, stroke)
+        for text, digits, start, seed, stroke in zip(
+            texts, written, starts[:-1].tolist(), seeds, strokes, strict=True
+        )
+    ]
+
+
+def lines_in_order(
+    generator: DigitGenerator,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    style: Style | None = None,
+    controls: StyleControls | None = None,
+) -> Iterator[Line]:
+    """`write_number` of each text and seed, one after the other: drawn by all cores, a few ahead of the
+    reader. Errors as write_number, when the first line is asked for."""
+    texts = [checked_text(text) for text in texts]
+    seeds = checked_seeds(seeds)
+    if style is not None and style.asked:
+        controls = controls or StyleControls.load(generator)
+    cores = min(os.cpu_count() or 1, _MAX_CORES)
+    with ThreadPoolExecutor(cores) as pool:
+        waiting: deque[Future[list[Line]]] = deque()
+        for start in range(0, len(texts), _LINES_TOGETHER):
+            part = slice(start, start + _LINES_TOGETHER)
+            waiting.append(pool.submit(write_numbers, generator, texts[part], seeds[part], style, controls))
+            if len(waiting) > cores:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def strokes_of_hands(pixels: _Pixels, owner: npt.NDArray[np.int64], count: int) -> list[tuple[float, float]]:
+    """(thickness, slant), the middle of each hand's digits: what its signs and gaps follow.
+
+    pixels: uint8 [B, 28, 28]; owner: int [B], the hand of each, 0...count-1, in order.
+    """
+    inked = np.flatnonzero(pixels.any(axis=(1, 2)))
+    strokes = [estimated_strokes(pixels[inked[part]] / 255) for part in chunks(len(inked))]
+    stroke = np.concatenate([np.zeros((0, 2)), *strokes])
+    ends = np.searchsorted(owner[inked], np.arange(count + 1))
+    return [
+        tuple(np.median(stroke[start:end], axis=0).tolist()) if end > start else _USUAL_STROKE
+        for start, end in pairwise(ends.tolist())
+    ]
 
 
 def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | None = None) -> Line:
@@ -116,8 +196,13 @@ def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | Non
     if len(cells) != sum(character.isdigit() for character in text):
         raise NumberError(f"{len(cells)} digits came for {text!r}: expected one picture for each digit in it")
     hand = cells if hand is None else hand
-    written = hand[hand.any(axis=(1, 2))] / 255
-    thickness, slant = (2.5, 0.1) if not len(written) else np.median(estimated_shapes(written)[0], axis=0)[:2]
+    (stroke,) = strokes_of_hands(hand, np.zeros(len(hand), np.int64), 1)
+    return _line(text, cells, seed, stroke)
+
+
+def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float]) -> Line:
+    """`line_from_cells`, with the thickness and the slant of the signs."""
+    thickness, slant = stroke
     rng = np.random.RandomState([seed, _SIGN_STREAM])
     rest = iter(cells)
     drift = 0.0
@@ -186,8 +271,9 @@ class _Glyph:
         self.over = self.top - (self.bottom if baseline is None else baseline) + drift  # negative: above
         box = ink[self.top : self.bottom, self.left : self.right]
         # Where the ink begins and ends in every row of the box.
-        self.first = np.where(box.any(axis=1), box.argmax(axis=1), np.inf)
-        self.last = np.where(box.any(axis=1), box.shape[1] - box[:, ::-1].argmax(axis=1), -np.inf)
+        inked = box.any(axis=1)
+        self.first = np.where(inked, box.argmax(axis=1), np.inf)
+        self.last = np.where(inked, box.shape[1] - box[:, ::-1].argmax(axis=1), -np.inf)
 
     @property
     def height(self) -> int:
@@ -203,7 +289,8 @@ def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float) -> Line:
     drawn = [glyph for glyph in glyphs if glyph]
     above = max(_HEIGHT, *(-glyph.over for glyph in drawn)) + _MARGIN  # rows over the baseline
     height = above + max(0, *(glyph.over + glyph.height for glyph in drawn)) + _MARGIN
-    edge = np.full(height, -np.inf)  # how far the ink has come to the right, in every row
+    # How far the ink has come to the right, in every row and in a few above and below.
+    edge = np.full(height + 2 * _ALONE, -np.inf)
     lefts: list[int] = []
     end, pending = 0, 0  # where the last box ends; the spaces since
     for glyph in glyphs:
@@ -213,12 +300,12 @@ def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float) -> Line:
         rows = above + glyph.over + np.arange(glyph.height)
         left = 0
         if lefts:
-            near = np.array([edge[max(row - _ALONE, 0) : row + _ALONE + 1].max() for row in rows])
+            near = sliding_window_view(edge, 2 * _ALONE + 1)[rows].max(axis=1)
             closest = (near - glyph.first).max()
             left = max(end + _BOX_GAP, round(closest + gap) if np.isfinite(closest) else 0)
         left += pending
         lefts.append(left)
-        edge[rows] = np.maximum(edge[rows], left + glyph.last)
+        edge[rows + _ALONE] = np.maximum(edge[rows + _ALONE], left + glyph.last)
         end, pending = left + glyph.width, 0
     end += pending
     picture = np.zeros((height, end + 2 * _MARGIN), np.uint8)
@@ -297,8 +384,8 @@ def _sign(character: str, thickness: float, slant: float, chance: npt.NDArray[np
     ink = np.zeros((_CELL, _CELL))
     for points, width in strokes:
         leaning = [(x + lean * y, y) for x, y in _curve(points)]
-        for start, end in pairwise(leaning):
-            ink = np.maximum(ink, np.clip(width / 2 + 0.5 - _distance(beside, over, start, end), 0, 1))
+        distance = np.min([_distance(beside, over, start, end) for start, end in pairwise(leaning)], axis=0)
+        ink = np.maximum(ink, np.clip(width / 2 + 0.5 - distance, 0, 1))
     return np.rint(255 * ink).astype(np.uint8)
 
 
