@@ -1,8 +1,8 @@
 """A whole number in one hand: "2026" -> one line of digits and signs, with a box for every character.
 
-The digits are generated, all from the z of one writer (style.hand_latents). The signs . , - : / + are drawn
-by rule, as strokes of the same thickness and slant. Characters stand as far apart as their ink says, not
-their cells, and no box reaches into another; the baseline moves a little.
+The digits are generated, all from the z of one writer (style.hand_latents). The signs . , - : / + € $ £ % ( )
+are drawn by rule, as strokes of the same thickness and slant. Characters stand as far apart as their ink
+says, not their cells, and no box reaches into another; the baseline moves a little.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.shapes import estimated_strokes
 from digit_generator.style import Style, StyleControls, chunks, evened_latents, latents_of_hands
 
-SIGNS = ".,-:/+"
+SIGNS = ".,-:/+€$£%()"
 CHARACTERS = f"0123456789{SIGNS} "
 MAX_TEXTS = 100_000
 BLANK = "#"
@@ -46,6 +46,7 @@ _BASELINE = 30
 _USUAL_STROKE = (2.5, 0.1)  # thickness and slant, where no digit has ink
 _LINES_TOGETHER = 64  # drawn at a time
 _MAX_CORES = 8
+_RING = 2.8  # the radius of the circles of %
 _SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
 
 _Pixels = npt.NDArray[np.uint8]
@@ -90,7 +91,7 @@ def write_number(
     style: Style | None = None,
     controls: StyleControls | None = None,
 ) -> Line:
-    """Write the text in the hand of `seed`: digits, the signs . , - : / + and spaces.
+    """Write the text in the hand of `seed`: digits, the signs . , - : / + € $ £ % ( ) and spaces.
 
     The same weights, text, seed and style give the same line. A style holds for each character as nearly as
     that digit goes: a narrow width makes every digit as narrow as it gets. `controls` are read from beside
@@ -354,6 +355,7 @@ def _sign(character: str, thickness: float, slant: float, chance: npt.NDArray[np
     """A sign on its cell, uint8 [40, 40], from strokes with round ends; chance: seven numbers in -1...1."""
     lean = math.tan(slant)
     dot = max(thickness, 1.8) * 1.25
+    fine = min(thickness, 2.8)  # of signs with small counters, which a thick stroke would fill
     low, middle, high = 0.0, 8.5, float(_HEIGHT)  # over the baseline
     a, b, c, d, e, f, g = 0.5 * chance
     # Each stroke: points (to the right, over the baseline), straight up before the slant, and a thickness.
@@ -373,6 +375,36 @@ def _sign(character: str, thickness: float, slant: float, chance: npt.NDArray[np
             ]
         case "/":
             strokes = [([(-5.5 + a, low - 3 + b), (c, 9.5 + d), (5.5 + e, high + 2 + f)], thickness)]
+        case "€":
+            bow = [(5.4 + a, 16.2 + b), (2.2, high - 0.8), (-2.4, 17), (-4.2, 10 + c), (-2.5, 3.2)]
+            strokes = [
+                ([*bow, (2.2, 0.9), (5.5 + d, 3.6 + e)], fine),
+                ([(-7 + f, 11.8), (1.8 + g, 12.1)], fine),
+                ([(-7.2 + g, 7.2), (1.4 + f, 7.5)], fine),
+            ]
+        case "$":
+            bow = [(4.4 + a, 15 + b), (1, 17.2), (-3.6, 15.2), (-2.6, 11.6), (2.4, 8.6), (4, 5 + c)]
+            strokes = [
+                ([*bow, (-0.4, 2.2), (-4.8 + d, 4.6 + e)], fine),
+                ([(0.2 + f, high + 2), (0.2 + g, low - 2.2)], fine),
+            ]
+        case "£":
+            bow = [(5 + a, 15.4 + b), (2, high - 0.8), (-1.8, 15.6), (-1.4, 8.6 + c), (-2.2, 3.2)]
+            strokes = [
+                ([*bow, (-5.2, 0.9)], fine),
+                ([(-5.2, 0.9), (0.4, 1.5 + d), (5.4, 0.9 + e)], fine),
+                ([(-5.4 + f, 9.2), (3 + g, 9.6)], fine),
+            ]
+        case "%":
+            strokes = [
+                ([(-4.8 + a, 0.4 + b), (c, 9.8), (5.2 + d, high - 0.4 + e)], fine),
+                (_ring(-4.8, 15.6 + f), fine),
+                (_ring(5.2, 4.2 + g), fine),
+            ]
+        case "(":
+            strokes = [([(2.2 + a, high + 1.5 + b), (-2.2 + c, 9 + d), (2.2 + e, low - 3 + f)], thickness)]
+        case ")":
+            strokes = [([(-2.2 + a, high + 1.5 + b), (2.2 + c, 9 + d), (-2.2 + e, low - 3 + f)], thickness)]
         case _:  # +
             strokes = [
                 ([(-5 + a, middle + b), (0, middle + c), (5 + d, middle + b)], thickness),
@@ -390,14 +422,38 @@ def _sign(character: str, thickness: float, slant: float, chance: npt.NDArray[np
 
 
 def _curve(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Two points as they are; through three, a bow (a quadratic Bézier curve) of eight straight pieces."""
+    """Two points as they are; through three, a bow (a quadratic Bézier curve) of eight straight pieces.
+
+    Through more, a smooth line (Catmull and Rom 1974) of four straight pieces between each two.
+    """
     if len(points) == 2:
         return points
+    if len(points) > 3:
+        return _smooth_line(points)
     start, through, end = (np.array(point) for point in points)
     control = 2 * through - (start + end) / 2
     times = np.linspace(0, 1, 9)[:, None]
     bow = (1 - times) ** 2 * start + 2 * times * (1 - times) * control + times**2 * end
     return [(float(x), float(y)) for x, y in bow]
+
+
+def _smooth_line(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    closed = points[0] == points[-1]
+    before, after = (points[-2], points[1]) if closed else (points[0], points[-1])
+    p = np.array([before, *points, after])
+    t = np.arange(0, 1, 0.25)[:, None, None]
+    slopes = (p[2:] - p[:-2]) / 2
+    start, end, away, into = p[1:-2], p[2:-1], slopes[:-1], slopes[1:]
+    places = start + t * away + t**2 * (3 * (end - start) - 2 * away - into)
+    places += t**3 * (away + into - 2 * (end - start))
+    return [(float(x), float(y)) for x, y in [*places.swapaxes(0, 1).reshape(-1, 2), points[-1]]]
+
+
+def _ring(x: float, y: float) -> list[tuple[float, float]]:
+    """A small circle around (x, y), closed."""
+    turns = [(math.cos(turn * math.pi / 4), math.sin(turn * math.pi / 4)) for turn in range(8)]
+    ring = [(x + _RING * right, y + _RING * up) for right, up in turns]
+    return [*ring, ring[0]]
 
 
 def _distance(

@@ -30,7 +30,7 @@ MAX_FRAMES = 2000  # of a morph
 MAX_SCALE = 64  # 28 pixels become 1,792
 
 _IN_A_NAME = str.maketrans("/: ", "_=~")  # what no name of a file should have
-_STOPS_IN_A_NAME, _CHARACTERS_IN_A_NAME = 12, 120
+_STOPS_IN_A_NAME, _BYTES_IN_A_NAME = 12, 120
 
 
 class RecipeError(DigitGeneratorError):
@@ -210,7 +210,7 @@ def stem_of_text(text: str) -> str:
 
     Names that would be hidden, as of ".5", or too long for a file system begin with "number_".
     """
-    if len(text) > _CHARACTERS_IN_A_NAME:
+    if len(text.encode()) > _BYTES_IN_A_NAME:
         return f"number_{len(text)}_characters_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     stem = text.translate(_IN_A_NAME)
     return f"number_{stem}" if stem.startswith(".") else stem

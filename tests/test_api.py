@@ -127,7 +127,9 @@ def test_a_number_may_have_slashes(
 
 
 def test_a_number_may_have_every_sign_that_can_be_written(client: TestClient) -> None:
-    assert [client.get(f"/numbers/{sign}7.png").status_code for sign in SIGNS] == [200] * len(SIGNS)
+    assert [client.get(f"/numbers/{urllib.parse.quote(sign)}7.png").status_code for sign in SIGNS] == [
+        200
+    ] * len(SIGNS)
 
 
 # Each way to draw, as an address asks for it and as the generator is told.
@@ -415,8 +417,8 @@ def test_another_choice_or_finish_has_other_tags_and_conflicts(
         ("/digits/7.png?finish=1000", 409, "finish is 1000: this server draws by "),
         ("/numbers/20.png?finish=0", 409, "finish is 0: this server draws by "),
         ("/digits/7.png?weights=00000000", 409, "weights is '00000000': this server draws by '"),
-        ("/numbers/20x6.png", 422, "text is '20x6': expected 1 to 24 digits and signs . , - : / +."),
-        (f"/numbers/{'1' * 25}.png", 422, "expected 1 to 24 digits and signs . , - : / +."),
+        ("/numbers/20x6.png", 422, "text is '20x6': expected 1 to 24 digits and signs "),
+        (f"/numbers/{'1' * 25}.png", 422, "expected 1 to 24 digits and signs . , - : / + € $ £ % ( )."),
         ("/numbers/2026.png?count=2", 422, "'count' is not a parameter of this address: expected seed, "),
         ("/recipe", 422, "digit is missing: expected a whole number from 0 to 9."),
         (
@@ -432,7 +434,7 @@ def test_a_mistake_is_told_in_one_sentence(client: TestClient, address: str, sta
     assert answer.status_code == status
     assert words in answer.json()["detail"]
     assert answer.json().keys() == {"detail"}
-    assert not re.search(r"pattern|[\^$\\]|\{\d", answer.json()["detail"])
+    assert not re.search(r"pattern|[\^\\]|\{\d", answer.json()["detail"])
     assert "cache-control" not in answer.headers
 
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from digit_generator.generate import DigitGenerator
 from digit_generator.number import (
@@ -19,10 +20,11 @@ from digit_generator.number import (
     write_number,
     write_numbers,
 )
-from digit_generator.recipe import MAX_CHARACTERS
+from digit_generator.recipe import MAX_CHARACTERS, stem_of_text
 from digit_generator.style import Style, StyleControls
 
 TEXTS = ["2026", "3.14", "-7", "24/12/2026", "+49 30 123-456", "12:30", "1,5", "  1  2 ", "/", "0"]
+TEXTS += ["€ 12.50", "$1,299", "£45 (50%)", "$€£%()"]
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +119,43 @@ def test_signs_stand_where_they_belong(shipped: DigitGenerator) -> None:
     assert boxes["/"][3] >= foot - 2
 
 
+def test_signs_of_prices_stand_as_high_as_digits_and_brackets_around_them(shipped: DigitGenerator) -> None:
+    line = write_number(shipped, "8€8$8£8%8(8)8", 1)
+    boxes = {character: box for character, *box in line.boxes if character != "8"}
+    foot = np.median([bottom for character, *_, bottom in line.boxes if character == "8"])
+    head = np.median([top for character, _, top, _, _ in line.boxes if character == "8"])
+    for sign in "€£%":
+        assert boxes[sign][1] == pytest.approx(head, abs=3)
+        assert boxes[sign][3] == pytest.approx(foot, abs=3)
+    for sign in "$()":
+        assert boxes[sign][1] < head
+        assert boxes[sign][3] > foot
+
+
+@pytest.mark.parametrize(("sign", "holes"), [("%", 2), ("€", 0), ("(", 0)])
+@pytest.mark.parametrize("thickness", [2, 6])
+def test_the_holes_of_signs_stay_open(sign: str, holes: int, thickness: int) -> None:
+    hand = cells((20, thickness))
+    (_, left, top, right, bottom) = line_from_cells(sign, hand[:0], seed=0, hand=hand).boxes[0]
+    picture = line_from_cells(sign, hand[:0], seed=0, hand=hand).picture
+    paper = np.pad(picture[top:bottom, left:right] < INK, 1, constant_values=True)
+    assert label(paper)[1] == 1 + holes
+
+
+def test_brackets_bow_outwards() -> None:
+    hand = cells((20, 3))
+    for sign, ends in (("(", 1), (")", -1)):
+        ink = box(line_from_cells(sign, hand[:0], seed=0, hand=hand), 0) >= INK
+        columns = [np.flatnonzero(row).mean() for row in ink]
+        assert ends * (columns[0] - columns[len(columns) // 2]) > 2
+        assert ends * (columns[-1] - columns[len(columns) // 2]) > 2
+
+
+def test_a_file_name_of_signs_is_short_enough_for_a_file_system() -> None:
+    assert stem_of_text("€" * 30) == "€" * 30
+    assert len(stem_of_text("€" * 60).encode()) < 120
+
+
 def test_signs_follow_the_thickness_and_slant_of_the_digits() -> None:
     thin, thick = cells((20, 2)), cells((20, 6))
     heights = []
@@ -188,7 +227,7 @@ def test_blank_cells_keep_their_place() -> None:
     [
         ("", "'' is empty: expected digits"),
         ("   ", "is empty"),
-        ("12a", "'a' cannot be written: expected digits, the signs . , - : / + and spaces"),
+        ("12a", "'a' cannot be written: expected digits, the signs . , - : / + € $ £ % ( ) and spaces"),
         ("1\n2", r"'\n' cannot be written"),
         ("🙂", "cannot be written"),
         ("٣", "'٣' cannot be written"),

@@ -314,7 +314,7 @@ def number(
     slant: float | None,
     width: float | None,
 ) -> None:
-    """Write TEXT in one hand: digits, the signs . , - : / + and spaces.
+    """Write TEXT in one hand: digits, the signs . , - : / + € $ £ % ( ) and spaces.
 
     metadata.jsonl beside the pictures says, a line for each, what it reads and where each character stands:
     its box is left, top, right and bottom, in pixels. Lines written to the same folder later are added.
