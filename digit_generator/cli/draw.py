@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -483,7 +484,8 @@ class Metadata:
                 file.write(f"{line}\n")
         except BaseException as error:
             if name not in self.known:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
             if isinstance(error, OSError):
                 raise Mistake(
                     f"{self.path} cannot be written ({error.strerror}): choose another folder with --out."
