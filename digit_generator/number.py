@@ -276,9 +276,11 @@ def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | Non
 
 
 def line_at(drawn: DrawnText, layout: Layout) -> Line:
-    """The text set in this layout; digits and signs are drawn from their shapes at its scale."""
-    side = layout.pixels(28)
-    cells = enlarged_pixels(drawn.raw, drawn.labels, drawn.seeds, side)
+    """The text set in this layout; digits and signs are drawn from their shapes at its scale, those of a
+    scale of 1 by MNIST's scan rule."""
+    cells = drawn.cells
+    if layout.scale != 1:
+        cells = enlarged_pixels(drawn.raw, drawn.labels, drawn.seeds, layout.pixels(28))
     return _line(drawn.text, cells, drawn.seed, drawn.stroke, layout)
 
 
