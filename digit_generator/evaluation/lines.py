@@ -34,12 +34,12 @@ from digit_generator.generate import DigitGenerator
 from digit_generator.number import line_from_cells, lines_in_order
 from digit_generator.weights import WeightsError
 
-TRAINING_LINES = 6000
+TRAINING_LINES = 2500
 """Generated, and as many put together from MNIST's training digits."""
-TEST_LINES = 2000
+TEST_LINES = 1200
 OCR_LINES = 200
-SHORTEST, LONGEST = 3, 7  # digits of a line
-ONE_HAND = 4
+SHORTEST, LONGEST = 3, 5  # digits of a line
+ONE_HAND = 10
 """One generated line in so many is in one hand; in the others each digit has a hand of its own, as in the
 lines put together from MNIST's."""
 FIRST_SEED = 2_800_000_000  # of generated lines and their digits
@@ -109,7 +109,7 @@ def main(data_dir: Path, out: Path, weights: Path | None, lines: int, test_lines
 
 
 def random_texts(count: int, rng: np.random.RandomState) -> list[str]:
-    """Strings of 3 to 7 digits, all equally often."""
+    """Strings of 3 to 5 digits, all equally often."""
     lengths = rng.randint(SHORTEST, LONGEST + 1, count)
     return ["".join(map(str, rng.randint(0, 10, length))) for length in lengths]
 
@@ -127,7 +127,7 @@ def lines_from_digits(digits: Digits, count: int, seed: int) -> Lines:
 
 
 def generated_lines(generator: DigitGenerator, count: int, seed: int) -> Lines:
-    """Lines of generated digits, one in four in one hand."""
+    """Lines of generated digits, one in ten in one hand."""
     texts = random_texts(count, np.random.RandomState(seed))
     bulk, drawn = BulkGenerator(generator), FIRST_SEED
     one_hand = range(0, count, ONE_HAND)
