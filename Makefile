@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DRAW := .venv-draw
-WITH_PYTORCH := evaluation test_export.py test_generate.py test_notebook.py test_publish.py test_training.py test_weights.py
+WITH_PYTORCH := evaluation test_export.py test_generate.py test_lines_torch.py test_notebook.py test_publish.py test_training.py test_weights.py
 
 .PHONY: help run serve test test-browser test-install test-draw test-cluster test-train check fix train evaluate publish pictures docs bench bench-api space release web
 

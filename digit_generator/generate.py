@@ -35,6 +35,8 @@ LEAKY_SLOPE = 0.2
 BATCHNORM_EPS = 1e-5  # PyTorch's default; a state_dict does not hold it
 _CHUNK = 512  # images computed at a time: 10 MB of working memory, and no slower than more
 
+_ALL = slice(None)
+
 _local = threading.local()
 
 
@@ -195,14 +197,32 @@ class DigitGenerator:
 
     def hand_number(self, seed: int) -> int:
         """Which z of its stream, from 0, is the seed's hand."""
-        if self.choice is None:
-            return 0
+        return self.hand_numbers([seed])[0]
+
+    def hand_numbers(self, seeds: Sequence[int]) -> list[int]:
+        """`hand_number` of each seed, in far less time than one by one."""
+        numbers = [0] * len(seeds)
+        waiting = [*range(len(seeds))] if self.choice is not None else []
         for number in range(MAX_TRIES):
-            z = latents_from_seeds([seed], number).repeat(10, axis=0)
-            scores = self.choice.scores(self.hidden(z, self.label_emb), np.arange(10))
-            if scores.min() > self.choice.hand_bound:
-                return number
-        return 0
+            refused = []
+            for start in range(0, len(waiting), _CHUNK // 10):
+                part = waiting[start : start + _CHUNK // 10]
+                accepted = self._accepts_hands(latents_from_seeds([seeds[i] for i in part], number))
+                for i, good in zip(part, accepted, strict=True):
+                    if good:
+                        numbers[i] = number
+                    else:
+                        refused.append(i)
+            waiting = refused
+        return numbers
+
+    def _accepts_hands(self, z: npt.NDArray[np.float64]) -> list[bool]:
+        """Whether the choice accepts each z, float64 [B, 100], for all ten digits."""
+        assert self.choice is not None
+        labels = np.tile(np.arange(10), len(z))
+        scores = self.choice.scores(self.hidden(z.repeat(10, axis=0), self.label_emb[labels]), labels)
+        accepted: list[bool] = (scores.reshape(-1, 10).min(axis=1) > self.choice.hand_bound).tolist()
+        return accepted
 
     def pixels(
         self,
@@ -257,27 +277,35 @@ class DigitGenerator:
 
     def images_and_pullback(
         self, z: npt.NDArray[np.floating[Any]], labels: Sequence[int] | npt.NDArray[np.integer[Any]]
-    ) -> tuple[npt.NDArray[np.float64], Callable[[npt.NDArray[np.floating[Any]]], npt.NDArray[np.float64]]]:
+    ) -> tuple[npt.NDArray[np.float64], Callable[..., npt.NDArray[np.float64]]]:
         """`images`, and the way back: gradients with respect to them -> gradients with respect to z.
 
         The way back takes K gradients for each image, [B, K, 28, 28], and gives [B, K, 100] (the chain rule,
-        layer by layer). ValueError as `images`.
+        layer by layer); with numbers of images after them, int [b], it takes and gives those of these alone.
+        ValueError as `images`.
         """
         wide = checked_latents(z)
         labels = labels_from_digits(labels, len(wide))
         hidden = self._hidden(wide, self.label_emb[labels])
         weight, bias = self.layers[-1]
         images = np.tanh(hidden[-1] @ weight.T + bias)  # [B, 784]
+        # Of the first layer, only what z goes through.
+        weights = [self.layers[0][0][:, :LATENT_SIZE], *(layer for layer, _ in self.layers[1:-1])]
 
-        def pullback(gradients: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-            each = gradients.shape[1]
-            # [B * K, ...] throughout: one large product is 20 times faster than B small ones.
-            x = gradients.reshape(-1, images.shape[1]) * (1 - images**2).repeat(each, axis=0)  # Tanh
-            x = x @ weight
-            for (earlier, _), outputs in zip(self.layers[-2::-1], hidden[::-1], strict=True):
-                slope = np.where(outputs > 0, 1, LEAKY_SLOPE)  # LeakyReLU keeps the sign
-                x = (x * slope.repeat(each, axis=0)) @ earlier
-            to_z: npt.NDArray[np.float64] = x[:, :LATENT_SIZE].reshape(-1, each, LATENT_SIZE)
+        def pullback(
+            gradients: npt.NDArray[np.floating[Any]],
+            which: slice | npt.NDArray[np.integer[Any]] = _ALL,
+        ) -> npt.NDArray[np.float64]:
+            count, each = gradients.shape[:2]
+            # [b * K, ...] throughout: one large product is 20 times faster than b small ones.
+            x = gradients.reshape(count, each, 784) * (1 - images[which] ** 2)[:, None]  # Tanh
+            x = x.reshape(count * each, 784) @ weight
+            for earlier, outputs in zip(weights[::-1], hidden[::-1], strict=True):
+                slope = np.where(outputs[which] > 0, 1, LEAKY_SLOPE)  # LeakyReLU keeps the sign
+                x = (x.reshape(count, each, len(earlier)) * slope[:, None]).reshape(
+                    len(x), len(earlier)
+                ) @ earlier
+            to_z: npt.NDArray[np.float64] = x.reshape(count, each, LATENT_SIZE)
             return to_z
 
         return images.reshape(-1, 1, 28, 28), pullback

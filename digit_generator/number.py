@@ -9,18 +9,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from digit_generator.errors import DigitGeneratorError
-from digit_generator.generate import MAX_SEED, DigitGenerator, checked_seeds, checked_whole
+from digit_generator.finish import enlarged_pixels
+from digit_generator.generate import (
+    LATENT_SIZE,
+    MAX_SEED,
+    DigitGenerator,
+    checked_seeds,
+    checked_whole,
+    pixels_from_images,
+)
 from digit_generator.recipe import MAX_CHARACTERS
-from digit_generator.shapes import estimated_shapes
-from digit_generator.style import Style, StyleControls, evened_latents, hand_latents
+from digit_generator.shapes import estimated_strokes
+from digit_generator.style import Style, StyleControls, chunks, evened_latents, latents_of_hands
 
 SIGNS = ".,-:/+€$£%()"
 CHARACTERS = f"0123456789{SIGNS} "
@@ -39,6 +52,9 @@ _SPACE = 9  # a space
 _ALONE = 3  # rows up and down that count as close
 _CELL = 40  # a sign is drawn on a square of this size, its baseline at row 30
 _BASELINE = 30
+_USUAL_STROKE = (2.5, 0.1)  # thickness and slant, where no digit has ink
+_LINES_TOGETHER = 64  # drawn at a time
+_MAX_CORES = 8
 _RING = 2.8  # the radius of the circles of %
 _SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
 
@@ -50,16 +66,37 @@ class NumberError(DigitGeneratorError):
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a line is set; as it stands here, in the size of MNIST's digits.
+
+    scale: pixels for one of MNIST's, above 0. spacing: the distance of two characters over the usual one.
+    slope: of the baseline, in radians, positive climbs to the right. pitch: from one character to the next,
+    in MNIST's pixels, as in a form with a box for each; None sets them as close as their ink says.
+    """
+
+    scale: float = 1.0
+    spacing: float = 1.0
+    slope: float = 0.0
+    pitch: float | None = None
+
+    def pixels(self, length: float) -> int:
+        """A length in MNIST's pixels, in those of the line."""
+        return round(length * self.scale)
+
+
+@dataclass(frozen=True)
 class Line:
     """A line of text: the picture uint8 [H, W], 0 background ... 255 ink, and where each character stands.
 
     boxes: (character, left, top, right, bottom) in pixels for each character of the text, in order; right and
-    bottom are the first column and row after it. The box of a space is the gap.
+    bottom are the first column and row after it. The box of a space is the gap. baseline: the first row under
+    the digits, where the line begins.
     """
 
     picture: _Pixels
     text: str
     boxes: list[tuple[str, int, int, int, int]]
+    baseline: int = 0
 
     def label(self, file: str, seed: int, scale: int = 1) -> str:
         """What it reads and where, as a line of metadata.jsonl about its picture `file`, enlarged by `scale`.
@@ -91,19 +128,136 @@ def write_number(
     the weights if a style asks for them. NumberError for another text, StyleError for a style that no digit
     reaches or no controls, ValueError for another seed.
     """
-    text = checked_text(text)
-    (seed,) = checked_seeds([seed])
-    style = style or Style()
-    digits = [int(character) for character in text if character.isdigit()]
-    labels = digits or [*range(10)]  # signs alone have the hand of the ten digits
-    z = evened_latents(generator, hand_latents(seed, labels, generator=generator), labels)
-    if style.asked:
+    (line,) = write_numbers(generator, [text], [seed], style, controls)
+    return line
+
+
+def write_numbers(
+    generator: DigitGenerator,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    style: Style | None = None,
+    controls: StyleControls | None = None,
+) -> list[Line]:
+    """`write_number` of each text and seed, in a fraction of the time that they take one by one.
+
+    All are held in memory; `lines_in_order` is for any number. Errors as write_number.
+    """
+    drawn = drawn_texts(generator, texts, seeds, style or Style(), controls)
+    return [_line(one.text, one.cells, one.seed, one.stroke, Layout()) for one in drawn]
+
+
+class DrawnText(NamedTuple):
+    """A text's digits before they are set on a line.
+
+    raw, cells: uint8 [B, 28, 28], the network's own pixels, and as DigitGenerator shows them, in place.
+    labels, seeds: int [B], of each digit; the seeds are the finish's chance. stroke: (thickness, slant).
+    """
+
+    text: str
+    seed: int
+    raw: _Pixels
+    cells: _Pixels
+    labels: npt.NDArray[np.int64]
+    seeds: npt.NDArray[np.int64]
+    stroke: tuple[float, float]
+
+
+def drawn_texts(
+    generator: DigitGenerator,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    style: Style | Sequence[Style],
+    controls: StyleControls | None = None,
+    one_hand: Sequence[bool] | None = None,
+) -> list[DrawnText]:
+    """The digits of each text, drawn in the hand of its seed. Errors as write_number.
+
+    style: one for all, or one for each. one_hand: which texts are in one hand, all if not given; of the
+    others each digit has a hand of its own: the seed's for the first, the next seed's for the second.
+    """
+    texts = [checked_text(text) for text in texts]
+    seeds = checked_seeds(seeds)
+    if len(texts) != len(seeds):
+        raise ValueError(f"{len(seeds)} seeds came for {len(texts)} texts: expected one for each")
+    if not texts:
+        return []
+    written = [[int(character) for character in text if character.isdigit()] for text in texts]
+    # Signs alone have the hand of the ten digits.
+    hands = [np.array(digits or range(10)) for digits in written]
+    labels = np.concatenate(hands)
+    counts = [*map(len, hands)]
+    owner = np.repeat(np.arange(len(hands)), counts)
+    own = np.concatenate([seed + np.arange(len(hand)) for seed, hand in zip(seeds, hands, strict=True)])
+    own %= MAX_SEED + 1
+    together = np.ones(len(texts), np.bool_) if one_hand is None else np.array(one_hand, np.bool_)
+    z = np.zeros((len(labels), LATENT_SIZE))
+    if together.any():
+        part, which = together[owner], np.flatnonzero(together).tolist()
+        of_hands, whose = latents_of_hands(generator, [seeds[i] for i in which], [counts[i] for i in which])
+        z[part] = evened_latents(generator, of_hands, labels[part], whose)
+    if not together.all():
+        part = ~together[owner]
+        z[part] = generator.latents(own[part].tolist(), labels[part])
+    styles = [style] * len(texts) if isinstance(style, Style) else list(style)
+    if any(one.asked for one in styles):
         controls = controls or StyleControls.load(generator)
-        z = controls.latents(z, labels, [controls.nearest(digit, style) for digit in labels])
+        nearest = [
+            controls.nearest(label, styles[i]) for i, label in zip(owner, labels.tolist(), strict=True)
+        ]
+        z = controls.latents(z, labels, nearest)
+    raw = np.concatenate(
+        [pixels_from_images(generator.images(z[part], labels[part])) for part in chunks(len(z))]
+    )
     # In place: the box would make the digits of a line jump by whole pixels. Each has a chance of its own.
-    seeds = (seed + np.arange(len(labels))) % (MAX_SEED + 1)
-    pixels = generator.pixels(z, labels, seeds.tolist(), in_box=False)
-    return line_from_cells(text, pixels[: len(digits)], seed=seed, hand=pixels)
+    pixels = generator.finished(raw, labels, own.tolist(), in_box=False)
+    strokes = strokes_of_hands(pixels, owner, len(texts))
+    starts = np.cumsum([0, *counts]).tolist()
+    drawn = []
+    for text, digits, start, seed, stroke in zip(texts, written, starts, seeds, strokes, strict=False):
+        of = slice(start, start + len(digits))
+        drawn.append(DrawnText(text, seed, raw[of], pixels[of], labels[of], own[of], stroke))
+    return drawn
+
+
+def lines_in_order(
+    generator: DigitGenerator,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    style: Style | None = None,
+    controls: StyleControls | None = None,
+) -> Iterator[Line]:
+    """`write_number` of each text and seed, one after the other: drawn by all cores, a few ahead of the
+    reader. Errors as write_number, when the first line is asked for."""
+    texts = [checked_text(text) for text in texts]
+    seeds = checked_seeds(seeds)
+    if style is not None and style.asked:
+        controls = controls or StyleControls.load(generator)
+    cores = min(os.cpu_count() or 1, _MAX_CORES)
+    with ThreadPoolExecutor(cores) as pool:
+        waiting: deque[Future[list[Line]]] = deque()
+        for start in range(0, len(texts), _LINES_TOGETHER):
+            part = slice(start, start + _LINES_TOGETHER)
+            waiting.append(pool.submit(write_numbers, generator, texts[part], seeds[part], style, controls))
+            if len(waiting) > cores:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def strokes_of_hands(pixels: _Pixels, owner: npt.NDArray[np.int64], count: int) -> list[tuple[float, float]]:
+    """(thickness, slant), the middle of each hand's digits: what its signs and gaps follow.
+
+    pixels: uint8 [B, 28, 28]; owner: int [B], the hand of each, 0...count-1, in order.
+    """
+    inked = np.flatnonzero(pixels.any(axis=(1, 2)))
+    strokes = [estimated_strokes(pixels[inked[part]] / 255) for part in chunks(len(inked))]
+    stroke = np.concatenate([np.zeros((0, 2)), *strokes])
+    ends = np.searchsorted(owner[inked], np.arange(count + 1))
+    return [
+        tuple(np.median(stroke[start:end], axis=0).tolist()) if end > start else _USUAL_STROKE
+        for start, end in pairwise(ends.tolist())
+    ]
 
 
 def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | None = None) -> Line:
@@ -117,23 +271,43 @@ def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | Non
     if len(cells) != sum(character.isdigit() for character in text):
         raise NumberError(f"{len(cells)} digits came for {text!r}: expected one picture for each digit in it")
     hand = cells if hand is None else hand
-    written = hand[hand.any(axis=(1, 2))] / 255
-    thickness, slant = (2.5, 0.1) if not len(written) else np.median(estimated_shapes(written)[0], axis=0)[:2]
+    (stroke,) = strokes_of_hands(hand, np.zeros(len(hand), np.int64), 1)
+    return _line(text, cells, seed, stroke, Layout())
+
+
+def line_at(drawn: DrawnText, layout: Layout) -> Line:
+    """The text set in this layout; digits and signs are drawn from their shapes at its scale, those of a
+    scale of 1 by MNIST's scan rule."""
+    cells = drawn.cells
+    if layout.scale != 1:
+        cells = enlarged_pixels(drawn.raw, drawn.labels, drawn.seeds, layout.pixels(28))
+    return _line(drawn.text, cells, drawn.seed, drawn.stroke, layout)
+
+
+def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float], layout: Layout) -> Line:
+    """Cells, uint8 [B, side, side], 28 pixels a side at a scale of 1, and signs of this stroke, on a line."""
+    thickness, slant = stroke
     rng = np.random.RandomState([seed, _SIGN_STREAM])
     rest = iter(cells)
-    drift = 0.0
+    drift = along = 0.0
+    gap = layout.spacing * (_GAP + 0.4 * thickness)
     glyphs: list[_Glyph | None] = []
     for character in text:
         chance = rng.uniform(-1, 1, 8)  # as many for every character: a longer text begins as a shorter one
         drift = 0.6 * drift + 0.8 * chance[0]
+        down = layout.pixels(drift) - round(math.tan(layout.slope) * along)
         if character == " ":
             glyphs.append(None)
-        elif character.isdigit():
-            glyphs.append(_Glyph(next(rest), baseline=None, drift=round(drift)))
+            along += layout.pixels(layout.pitch or layout.spacing * _SPACE)
+            continue
+        if character.isdigit():
+            glyph = _Glyph(next(rest), baseline=None, drift=down)
         else:
-            cell = _sign(character, thickness, slant, chance[1:])
-            glyphs.append(_Glyph(cell, baseline=_BASELINE, drift=round(drift)))
-    return _set(text, glyphs, _GAP + 0.4 * thickness)
+            cell = _sign(character, thickness, slant, chance[1:], layout.scale)
+            glyph = _Glyph(cell, baseline=layout.pixels(_BASELINE), drift=down)
+        glyphs.append(glyph)
+        along += layout.pixels(layout.pitch) if layout.pitch else glyph.width + layout.pixels(gap)
+    return _set(text, glyphs, gap, layout)
 
 
 def texts_from_pattern(pattern: str, count: int, seed: int = 0) -> list[str]:
@@ -188,8 +362,9 @@ class _Glyph:
         self.over = self.top - (self.bottom if baseline is None else baseline) + drift  # negative: above
         box = ink[self.top : self.bottom, self.left : self.right]
         # Where the ink begins and ends in every row of the box.
-        self.first = np.where(box.any(axis=1), box.argmax(axis=1), np.inf)
-        self.last = np.where(box.any(axis=1), box.shape[1] - box[:, ::-1].argmax(axis=1), -np.inf)
+        inked = box.any(axis=1)
+        self.first = np.where(inked, box.argmax(axis=1), np.inf)
+        self.last = np.where(inked, box.shape[1] - box[:, ::-1].argmax(axis=1), -np.inf)
 
     @property
     def height(self) -> int:
@@ -200,40 +375,48 @@ class _Glyph:
         return self.right - self.left
 
 
-def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float) -> Line:
+def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout) -> Line:
     """Put the glyphs side by side, as close as `gap`, between their ink, and _BOX_GAP allow."""
+    margin, alone = layout.pixels(_MARGIN), layout.pixels(_ALONE)
     drawn = [glyph for glyph in glyphs if glyph]
-    above = max(_HEIGHT, *(-glyph.over for glyph in drawn)) + _MARGIN  # rows over the baseline
-    height = above + max(0, *(glyph.over + glyph.height for glyph in drawn)) + _MARGIN
-    edge = np.full(height, -np.inf)  # how far the ink has come to the right, in every row
+    above = max(layout.pixels(_HEIGHT), *(-glyph.over for glyph in drawn)) + margin  # rows over the baseline
+    height = above + max(0, *(glyph.over + glyph.height for glyph in drawn)) + margin
+    # How far the ink has come to the right, in every row and in a few above and below.
+    edge = np.full(height + 2 * alone, -np.inf)
     lefts: list[int] = []
     end, pending = 0, 0  # where the last box ends; the spaces since
-    for glyph in glyphs:
+    for place, glyph in enumerate(glyphs):
+        if layout.pitch:
+            if glyph:
+                lefts.append(layout.pixels(layout.pitch * (place + 0.5)) - glyph.width // 2)
+            end = layout.pixels(layout.pitch * (place + 1))
+            continue
         if glyph is None:
-            pending += _SPACE
+            pending += layout.pixels(layout.spacing * _SPACE)
             continue
         rows = above + glyph.over + np.arange(glyph.height)
         left = 0
         if lefts:
-            near = np.array([edge[max(row - _ALONE, 0) : row + _ALONE + 1].max() for row in rows])
+            near = sliding_window_view(edge, 2 * alone + 1)[rows].max(axis=1)
             closest = (near - glyph.first).max()
-            left = max(end + _BOX_GAP, round(closest + gap) if np.isfinite(closest) else 0)
+            beside = round(closest + gap * layout.scale) if np.isfinite(closest) else 0
+            left = max(end + layout.pixels(_BOX_GAP), beside)
         left += pending
         lefts.append(left)
-        edge[rows] = np.maximum(edge[rows], left + glyph.last)
+        edge[rows + alone] = np.maximum(edge[rows + alone], left + glyph.last)
         end, pending = left + glyph.width, 0
     end += pending
-    picture = np.zeros((height, end + 2 * _MARGIN), np.uint8)
+    picture = np.zeros((height, end + 2 * margin), np.uint8)
     boxes: list[tuple[str, int, int, int, int]] = []
     places = iter(lefts)
     for character, glyph in zip(text, glyphs, strict=True):
         if glyph is None:
             boxes.append((character, 0, 0, 0, 0))
             continue
-        left, top = next(places) + _MARGIN, above + glyph.over
+        left, top = max(0, next(places) + margin), above + glyph.over
         boxes.append((character, left, top, left + glyph.width, top + glyph.height))
         _lay(picture, glyph.cell, top - glyph.top, left - glyph.left)
-    return Line(picture, text, _with_spaces(boxes, picture.shape))
+    return Line(picture, text, _with_spaces(boxes, picture.shape, margin), above)
 
 
 def _lay(picture: _Pixels, cell: _Pixels, top: int, left: int) -> None:
@@ -246,7 +429,7 @@ def _lay(picture: _Pixels, cell: _Pixels, top: int, left: int) -> None:
 
 
 def _with_spaces(
-    boxes: list[tuple[str, int, int, int, int]], shape: tuple[int, ...]
+    boxes: list[tuple[str, int, int, int, int]], shape: tuple[int, ...], margin: int
 ) -> list[tuple[str, int, int, int, int]]:
     """Spaces in a row share the gap between their neighbours, and are as high as the line without margin."""
     index = 0
@@ -260,13 +443,18 @@ def _with_spaces(
             ends = np.linspace(left, right, after - index + 1).round().astype(int).tolist()
             for place in range(index, after):
                 start, stop = ends[place - index], ends[place - index + 1]
-                boxes[place] = (" ", start, _MARGIN, stop, shape[0] - _MARGIN)
+                boxes[place] = (" ", start, margin, stop, shape[0] - margin)
         index = after + 1
     return boxes
 
 
-def _sign(character: str, thickness: float, slant: float, chance: npt.NDArray[np.float64]) -> _Pixels:
-    """A sign on its cell, uint8 [40, 40], from strokes with round ends; chance: seven numbers in -1...1."""
+def _sign(
+    character: str, thickness: float, slant: float, chance: npt.NDArray[np.float64], scale: float
+) -> _Pixels:
+    """A sign on its cell, uint8, 40 pixels a side at a scale of 1, from strokes with round ends.
+
+    chance: seven numbers in -1...1.
+    """
     lean = math.tan(slant)
     dot = max(thickness, 1.8) * 1.25
     fine = min(thickness, 2.8)  # of signs with small counters, which a thick stroke would fill
@@ -324,14 +512,15 @@ def _sign(character: str, thickness: float, slant: float, chance: npt.NDArray[np
                 ([(-5 + a, middle + b), (0, middle + c), (5 + d, middle + b)], thickness),
                 ([(e, middle - 5 + f), (e + 0.3 * g, middle), (e, middle + 5 + g)], thickness),
             ]
-    rows, columns = np.mgrid[:_CELL, :_CELL] + 0.5
-    over = _BASELINE - rows
+    side = round(_CELL * scale)
+    rows, columns = (np.mgrid[:side, :side] + 0.5) / scale
+    over = round(_BASELINE * scale) / scale - rows
     beside = columns - _CELL / 2
-    ink = np.zeros((_CELL, _CELL))
+    ink = np.zeros((side, side))
     for points, width in strokes:
         leaning = [(x + lean * y, y) for x, y in _curve(points)]
-        for start, end in pairwise(leaning):
-            ink = np.maximum(ink, np.clip(width / 2 + 0.5 - _distance(beside, over, start, end), 0, 1))
+        distance = np.min([_distance(beside, over, start, end) for start, end in pairwise(leaning)], axis=0)
+        ink = np.maximum(ink, np.clip(scale * (width / 2 + 0.5 / scale - distance), 0, 1))
     return np.rint(255 * ink).astype(np.uint8)
 
 

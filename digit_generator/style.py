@@ -31,7 +31,7 @@ from digit_generator.generate import (
     pixels_from_images,
 )
 from digit_generator.recipe import STROKE_MEASURES
-from digit_generator.shapes import estimated_shapes, estimated_tails, measured_shapes
+from digit_generator.shapes import Estimates, estimated_strokes, measured_shapes
 
 SUFFIX = ".style.json"
 UNITS = {"thickness": "pixels", "slant": "radians", "width": "pixels"}
@@ -236,9 +236,8 @@ def _walk(
     jacobian, missing = np.zeros((len(z), 4, z.shape[1])), np.zeros((len(z), 4))
     for step in range(steps + 1):
         images, pullback = generator.images_and_pullback(tried, labels)
-        estimate, gradients = estimated_shapes((images[:, 0] + 1) / 2)
-        tails, tail_gradients = estimated_tails((images[:, 0] + 1) / 2)
-        shapes = estimate * slope + intercept
+        estimates = Estimates((images[:, 0] + 1) / 2)
+        tails, shapes = estimates.tails, estimates.shapes * slope + intercept
         if step == 0:
             wanted = np.where(held, shapes, wanted)
             tails_wanted = np.where(
@@ -256,9 +255,9 @@ def _walk(
         if step == steps:
             break
         # An image in [0, 1] is half as steep as one in [-1, 1].
-        gradients = np.concatenate([gradients, tail_gradients[:, None]], axis=1) / 2
-        there = pullback(gradients) * steepness[:, :, None]
-        jacobian = np.where(better[:, None, None], there, jacobian)  # [B, 4, 100]
+        improved = np.flatnonzero(better)
+        gradients = estimates.gradients(improved) / 2
+        jacobian[improved] = pullback(gradients, improved) * steepness[improved, :, None]  # [b, 4, 100]
         missing = np.where(better[:, None], missing_there, missing)
         back = start - here
         square = jacobian @ jacobian.transpose(0, 2, 1) + _NEARNESS * np.eye(4)
@@ -310,41 +309,79 @@ def hand_latents(
     if not _is_finite(variation) or not 0 <= variation <= 1:
         raise ValueError(f"variation is {variation!r}: expected a number from 0 to 1")
     number = generator.hand_number(seed) if generator else 0
-    stream = np.random.RandomState(seed).standard_normal((number + 1 + len(labels), LATENT_SIZE))
+    return _hand_of_stream(seed, number, len(labels), variation)
+
+
+def latents_of_hands(
+    generator: DigitGenerator, seeds: Sequence[int], counts: Sequence[int]
+) -> tuple[_Floats, npt.NDArray[np.int64]]:
+    """`hand_latents` of many hands, one below the other: z, float64 [B, 100], and whose each is, int64 [B].
+
+    counts: how many numbers each hand writes, B in all.
+    """
+    numbers = generator.hand_numbers(seeds)
+    z = [
+        _hand_of_stream(seed, number, count, HAND_VARIATION)
+        for seed, number, count in zip(seeds, numbers, counts, strict=True)
+    ]
+    return np.concatenate(z), np.repeat(np.arange(len(z)), counts)
+
+
+def _hand_of_stream(seed: int, number: int, count: int, variation: float) -> _Floats:
+    """`count` z around z `number` of the seed's stream, float64 [count, 100]."""
+    stream = np.random.RandomState(seed).standard_normal((number + 1 + count, LATENT_SIZE))
     z: _Floats = math.sqrt(1 - variation**2) * stream[number] + variation * stream[number + 1 :]
     return z
 
 
 def evened_latents(
-    generator: DigitGenerator, z: npt.NDArray[np.floating[Any]], labels: Sequence[int]
+    generator: DigitGenerator,
+    z: npt.NDArray[np.floating[Any]],
+    labels: Sequence[int] | npt.NDArray[np.int64],
+    hands: npt.NDArray[np.int64] | None = None,
 ) -> _Floats:
     """z, float [B, 100], of one hand -> float64, where no number falls out of line with the others.
 
     One z gives different digits a similar thickness and slant, but not always: a 1 may lean like a slash
     beside an upright 0. Numbers further from the middle one (the median of all) than a hand's own variation
     are brought to its edge. Works without a style file: it compares digits with each other only.
+    `hands`, int [B], 0 and on in order, says whose each number is where z are of many hands.
     """
     even: _Floats = np.array(z, np.float64)
     label = labels_from_digits(labels, len(even))
-    estimate, _ = estimated_shapes((generator.images(even, label)[:, 0] + 1) / 2)
-    middle = np.median(estimate, axis=0)
-    low = np.array([middle[0] * (1 - _HAND_THICKNESS), middle[1] - _HAND_SLANT, -np.inf])
-    high = np.array([middle[0] * (1 + _HAND_THICKNESS), middle[1] + _HAND_SLANT, np.inf])
-    wanted = np.where((estimate < low) | (estimate > high), np.clip(estimate, low, high), np.nan)
+    hands = np.zeros(len(even), np.int64) if hands is None else hands
+    stroke = np.concatenate(
+        [
+            estimated_strokes((generator.images(even[part], label[part])[:, 0] + 1) / 2)
+            for part in chunks(len(even))
+        ]
+    )
+    each = np.split(stroke, np.flatnonzero(np.diff(hands)) + 1)
+    middle = np.stack([np.median(one, axis=0) for one in each])[hands]
+    low = np.column_stack([middle[:, 0] * (1 - _HAND_THICKNESS), middle[:, 1] - _HAND_SLANT])
+    high = np.column_stack([middle[:, 0] * (1 + _HAND_THICKNESS), middle[:, 1] + _HAND_SLANT])
+    wanted = np.full((len(even), 3), np.nan)  # the width is left as it is
+    wanted[:, :2] = np.where((stroke < low) | (stroke > high), np.clip(stroke, low, high), np.nan)
     astray = np.flatnonzero(np.isfinite(wanted).any(axis=1))
-    if len(astray):
-        one = np.ones((len(astray), 3))
-        even[astray] = _walk(
+    for chunk in chunks(len(astray)):
+        part = astray[chunk]
+        one = np.ones((len(part), 3))
+        even[part] = _walk(
             generator,
-            even[astray],
-            label[astray],
-            wanted[astray],
+            even[part],
+            label[part],
+            wanted[part],
             slope=one,
             intercept=0 * one,
             spread=one * _USUAL_SPREAD,
             steps=_HAND_STEPS,
         )
     return even
+
+
+def chunks(count: int) -> list[slice]:
+    """Slices of at most _CHUNK that make up 0...count-1."""
+    return [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
 
 
 def style_path(weights: Path) -> Path:
@@ -379,7 +416,7 @@ def learned_controls(
             if known.sum() < samples / 2:
                 raise StyleError(f"these weights draw no ink for most {digit}s: train them longer")
             measured = measured[known]
-            estimate, _ = estimated_shapes((images[known, 0] + 1) / 2)
+            estimate = Estimates((images[known, 0] + 1) / 2).shapes
             fits = [np.polyfit(estimate[:, k], measured[:, k], 1) for k in range(3)]
             low, high = np.percentile(measured, _RANGE, axis=0)
             values = (*np.transpose(fits), low, high, measured.std(axis=0))

@@ -30,6 +30,7 @@ from digit_generator import (
 )
 from digit_generator.cli.draw import generate
 from digit_generator.dataset.plan import plan
+from digit_generator.files import write_whole
 from digit_generator.morph import morph
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.shapes import estimated_shapes
@@ -325,7 +326,10 @@ def test_a_number_and_its_boxes(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_numbers_from_a_pattern_and_from_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["number", "--pattern", "##-##", "--count", "3", "--seed", "2"]) == 0
-    assert capsys.readouterr().out.splitlines()[:3] == [f"numbers/line_seed_{seed}.png" for seed in (2, 3, 4)]
+    assert capsys.readouterr().out == "numbers/metadata.jsonl\n"  # one line, however many pictures
+    assert sorted(path.name for path in Path("numbers").glob("*.png")) == [
+        f"line_seed_{seed}.png" for seed in (2, 3, 4)
+    ]
     labels = [json.loads(row) for row in Path("numbers/metadata.jsonl").read_text().splitlines()]
     assert [label["text"] for label in labels] == texts_from_pattern("##-##", 3, 2)
     Path("list.txt").write_text("-7\n\n3.14\n")
@@ -548,16 +552,38 @@ def test_labels_of_another_program_are_not_written_over(capsys: pytest.CaptureFi
     assert [path.name for path in Path().iterdir()] == ["metadata.jsonl"]
 
 
-def test_numbers_written_before_ctrl_c_have_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(generator: DigitGenerator, text: str, seed: int, *more: object) -> object:
-        if seed == 2:
-            raise KeyboardInterrupt
-        return write_number(generator, text, seed)
+def test_ctrl_c_leaves_whole_pairs_and_the_next_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped between the third picture and its line."""
+    command = ["number", "--pattern", "###", "--count", "5"]
+    written: list[Path] = []
 
-    monkeypatch.setattr("digit_generator.cli.draw.write_number", write)
-    assert cli.run(["number", "7", "--count", "5"]) == 130
+    def write(path: Path, data: bytes) -> None:
+        write_whole(path, data)
+        written.append(path)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr("digit_generator.cli.options.write_whole", write)
+        assert cli.run(command) == 130
     labels = [json.loads(row) for row in Path("numbers/metadata.jsonl").read_text().splitlines()]
-    assert [label["file_name"] for label in labels] == ["7_seed_0.png", "7_seed_1.png"]
+    assert [label["file_name"] for label in labels] == ["line_seed_0.png", "line_seed_1.png"]
+    assert len([*Path("numbers").iterdir()]) == 3
+    first = Path("numbers/line_seed_0.png").stat().st_mtime_ns
+    assert cli.run(command) == 0
+    assert Path("numbers/line_seed_0.png").stat().st_mtime_ns == first  # not drawn again
+    begun = contents(Path("numbers"))
+    assert cli.run([*command, "--out", "at-once"]) == 0
+    assert contents(Path("at-once")) == begun
+
+
+def test_a_picture_that_would_be_another_is_drawn_again() -> None:
+    assert cli.run(["number", "--pattern", "##", "--count", "2"]) == 0
+    once = contents(Path("numbers"))
+    assert cli.run(["number", "--pattern", "##", "--count", "2", "--scale", "2"]) == 0
+    twice = contents(Path("numbers"))
+    assert {*once} == {*twice}
+    assert all(once[name] != twice[name] for name in once)
 
 
 def test_a_list_may_begin_with_a_byte_order_mark() -> None:
@@ -608,7 +634,7 @@ def test_a_path_that_the_stream_cannot_print_does_not_end_the_work(tmp_path: Pat
             check=False,
         )
         assert (result.returncode, result.stderr) == (0, b"")
-        assert result.stdout.count(b"?????") == 2 + (command[0] == "number")
+        assert result.stdout.count(b"?????") == (1 if command[0] == "number" else 2)
     assert len(list((tmp_path / "папка").iterdir())) == 5
 
 

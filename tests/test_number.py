@@ -15,8 +15,10 @@ from digit_generator.number import (
     Line,
     NumberError,
     line_from_cells,
+    lines_in_order,
     texts_from_pattern,
     write_number,
+    write_numbers,
 )
 from digit_generator.recipe import MAX_CHARACTERS, stem_of_text
 from digit_generator.style import Style, StyleControls
@@ -174,6 +176,33 @@ def test_the_same_number_is_the_same_picture_and_another_hand_another(shipped: D
     np.testing.assert_array_equal(first.picture, second.picture)
     assert first.boxes == second.boxes
     assert first.picture.shape != other.picture.shape or not np.array_equal(first.picture, other.picture)
+
+
+def test_many_lines_are_those_that_are_written_one_by_one(shipped: DigitGenerator) -> None:
+    seeds = [7, 2**32 - 1, 7, 30]
+    together = write_numbers(shipped, TEXTS[:4], seeds)
+    for line, text, seed in zip(together, TEXTS, seeds, strict=False):
+        alone = write_number(shipped, text, seed)
+        np.testing.assert_array_equal(line.picture, alone.picture)
+        assert (line.text, line.boxes) == (text, alone.boxes)
+    texts = texts_from_pattern("#-#", 140, 3)
+    many = list(lines_in_order(shipped, texts, range(140)))
+    assert [line.text for line in many] == texts
+    for index in (0, 63, 64, 139):
+        np.testing.assert_array_equal(many[index].picture, write_number(shipped, texts[index], index).picture)
+
+
+def test_many_lines_in_a_style_are_those_that_are_written_one_by_one(shipped: DigitGenerator) -> None:
+    style = Style(thickness=3)
+    (first, second) = write_numbers(shipped, ["12", "3.4"], [1, 2], style)
+    np.testing.assert_array_equal(first.picture, write_number(shipped, "12", 1, style).picture)
+    np.testing.assert_array_equal(second.picture, write_number(shipped, "3.4", 2, style).picture)
+
+
+def test_a_seed_for_each_text(generator: DigitGenerator) -> None:
+    assert write_numbers(generator, [], []) == []
+    with pytest.raises(ValueError, match="1 seeds came for 2 texts: expected one for each"):
+        write_numbers(generator, ["1", "2"], [1])
 
 
 def test_a_style_holds_for_digits_and_signs(shipped: DigitGenerator) -> None:

@@ -68,6 +68,7 @@ SMALLER = {
     "dataset 5000": "dataset 50",
     "dataset 900": "dataset 9",
     "--count 1000": "--count 3",
+    "lines 1000": "lines 3",
 }
 """What is made smaller so that the test is quick: each stands in a command that is run."""
 

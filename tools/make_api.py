@@ -1,7 +1,8 @@
 """Write docs/api.md, the reference of the package, from its docstrings: python -m tools.make_api
 
 The modules and their order are those of the import contract in pyproject.toml, parts before wholes. The
-command line and what starts it are left out: `python -m digit_generator --help` describes them.
+command line and what starts it are left out: `python -m digit_generator --help` describes them. So is what
+needs PyTorch.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import FunctionType, ModuleType
 from digit_generator.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = ("digit_generator.__main__", "digit_generator.cli")
+LEFT_OUT = ("digit_generator.__main__", "digit_generator.cli", "digit_generator.lines.torch_stream")
 WIDTH = 100  # of a line of code
 HEAD = """\
 # Reference
@@ -50,7 +51,8 @@ def modules() -> list[ModuleType]:
 def rooms_of(package: ModuleType) -> list[ModuleType]:
     """The modules of a package, by name; none of what is a module itself."""
     names = sorted(room.name for room in pkgutil.iter_modules(getattr(package, "__path__", [])))
-    return [import_module(f"{package.__name__}.{name}") for name in names]
+    rooms = [f"{package.__name__}.{name}" for name in names]
+    return [import_module(room) for room in rooms if room not in LEFT_OUT]
 
 
 def section_of_module(module: ModuleType) -> str:

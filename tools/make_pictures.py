@@ -20,6 +20,7 @@ from digit_generator.evaluation.data import EvaluationError, mnist_from_folder
 from digit_generator.files import write_whole
 from digit_generator.finish import scans
 from digit_generator.generate import DigitGenerator, labels_from_digits
+from digit_generator.lines import LineSource, Look
 from digit_generator.morph import frame_times, morph
 from digit_generator.number import write_number
 from digit_generator.recipe import Recipe
@@ -39,6 +40,16 @@ BLACK, GREY = 0, 170
 STYLE_STEPS = (0, 0.25, 0.5, 0.75, 1)  # from the low to the high end of a control's range
 TEXTS = ("2026", "3.14", "-7", "24/12/2026", "+49 30 123-456")
 DIGITS = range(10)
+_PEN = {"ink": "#1b1b6f", "paper": "#fbfaf8"}
+_PENCIL = {"ink": "#303030", "paper": "#e4e0d8"}
+LINES = (
+    ("#####-####", Look(height=64)),
+    ("<date DD.MM.YYYY>", Look(height=64, form="ruled", **_PEN)),
+    ("#{8}", Look(height=64, form="boxed", **_PEN)),
+    ("<amount 9,999.99> €", Look(height=64, slope=2, spacing=1.5, **_PENCIL)),
+    ("(+49) ### #{4}", Look(height=64, rotation=3, shadow=0.4, noise=8, blur=0.8, jpeg=60, **_PENCIL)),
+    ("<$|£><amount 500.00>", Look(height=64, perspective=0.15, shadow=0.3, noise=4, form="ruled", **_PEN)),
+)
 
 
 def main() -> None:
@@ -71,6 +82,7 @@ def main() -> None:
     write_whole(options.out / "morph.png", morph_strip(generator))
     write_whole(options.out / "morph.webp", morph_animation(generator))
     write_whole(options.out / "style.png", style_sheet(generator))
+    write_whole(options.out / "lines.png", lines_sheet(generator))
     write_whole(options.out / "number.png", png_from_line(number_sheet(generator), scale=2 * SCALE))
 
 
@@ -147,6 +159,25 @@ def number_sheet(generator: DigitGenerator) -> np.ndarray:
         top = row * height + (height - line.shape[0]) // 2
         sheet[top : top + line.shape[0], : line.shape[1]] = line
     return sheet
+
+
+def lines_sheet(generator: DigitGenerator) -> bytes:
+    """Lines in several looks below each other, seeds 0, 1, 2, ..."""
+    pictures = []
+    for seed, (pattern, look) in enumerate(LINES):
+        (picture,) = LineSource(generator, pattern, seed=seed, look=look).pictures([0])
+        pixels = picture.pixels
+        pictures.append(pixels if pixels.ndim == 3 else pixels[:, :, None].repeat(3, axis=2))
+    gap = 12
+    height = sum(len(picture) + gap for picture in pictures) - gap
+    sheet = np.full((height, max(picture.shape[1] for picture in pictures), 3), 255, np.uint8)
+    top = 0
+    for picture in pictures:
+        sheet[top : top + len(picture), : picture.shape[1]] = picture
+        top += len(picture) + gap
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def labelled_picture(

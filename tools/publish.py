@@ -114,7 +114,7 @@ STEPS = (
             f"docs/images/{name}"
             for name in (
                 *("digits.png", "examples.png", "stages.png", "learning.png", "morph.png", "morph.webp"),
-                *("style.png", "number.png"),
+                *("style.png", "number.png", "lines.png"),
             )
         ),
     ),

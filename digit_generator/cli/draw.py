@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,6 +22,7 @@ from digit_generator.cli.options import (
     drawing_options,
     generator_from_options,
     generator_from_weights,
+    make_file,
     out_option,
     style_options,
     write_file,
@@ -30,7 +32,7 @@ from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.morph import frame_times
 from digit_generator.morph import morph as draw_morph
-from digit_generator.number import MAX_TEXTS, NumberError, checked_text, texts_from_pattern, write_number
+from digit_generator.number import MAX_TEXTS, NumberError, checked_text, lines_in_order, texts_from_pattern
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import (
     MAX_COUNT,
@@ -355,20 +357,30 @@ def number(
     stem = "line" if text is None else stem_of_text(texts[0])
     ending = f"{style_suffix(style.asked, raw=raw, neat=neat)}.png"
     names = [f"{stem}_seed_{number}{ending}" for number in range(seed, last + 1)]
+    recipes = [
+        Recipe.of(
+            generator, text=text, seed=number, style=style.asked, controls=controls, scale=scale
+        ).to_text()
+        for number, text in enumerate(texts, seed)
+    ]
     metadata = Metadata(out)
     metadata.check_free(names, texts)
-    for index, written in enumerate(tqdm(texts, unit="lines", disable=len(texts) < 50)):
-        name = names[index]
-        line = write_number(generator, written, seed + index, style, controls)
-        try:
-            recipe = Recipe.of(
-                generator, text=written, seed=seed + index, style=style.asked, controls=controls, scale=scale
-            )
-            picture = png_from_line(line.picture, scale=scale, recipe=recipe.to_text())
-        except ValueError as error:
-            raise Mistake(f"{error}.") from None
-        write_file(out / name, picture)
-        metadata.add(name, line.label(name, seed + index, scale))
+    missing = [index for index in range(len(texts)) if not metadata.has(names[index], recipes[index])]
+    lines = lines_in_order(
+        generator, [texts[i] for i in missing], [seed + i for i in missing], style, controls
+    )
+    with tqdm(
+        total=len(texts), initial=len(texts) - len(missing), unit="lines", disable=len(texts) < 50
+    ) as bar:
+        for index, line in zip(missing, lines, strict=True):
+            try:
+                picture = png_from_line(line.picture, scale=scale, recipe=recipes[index])
+            except ValueError as error:
+                raise Mistake(f"{error}.") from None
+            metadata.add(names[index], picture, line.label(names[index], seed + index, scale))
+            bar.update()
+    if len(texts) == 1:
+        click.echo(out / names[0])
     metadata.finish()
 
 
@@ -467,23 +479,34 @@ class Metadata:
                     f"{path} is there already, {what}: choose another folder with --out, or another --seed."
                 )
 
-    def add(self, name: str, line: str) -> None:
-        self.rewritten |= name in self.known
-        self.known[name] = line
+    def has(self, name: str, recipe: str) -> bool:
+        """Whether the picture and its line are there, as this command makes them."""
+        return name in self.known and _recipe_in_png(self.folder / name) == recipe
+
+    def add(self, name: str, picture: bytes, line: str) -> None:
+        """Write the picture and its line, or neither."""
+        path = self.folder / name
         try:
+            make_file(path, picture)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
-        except OSError as error:
-            raise Mistake(
-                f"{self.path} cannot be written ({error.strerror}): choose another folder with --out."
-            ) from None
+        except BaseException as error:
+            if name not in self.known:
+                with suppress(OSError):
+                    path.unlink()
+            if isinstance(error, OSError):
+                raise Mistake(
+                    f"{self.path} cannot be written ({error.strerror}): choose another folder with --out."
+                ) from None
+            raise
+        self.rewritten |= name in self.known
+        self.known[name] = line
 
     def finish(self) -> None:
         """Print the path; a picture that was drawn again has its last line alone."""
         if self.rewritten:
-            write_file(self.path, "".join(f"{line}\n" for line in self.known.values()).encode())
-        else:
-            click.echo(self.path)
+            make_file(self.path, "".join(f"{line}\n" for line in self.known.values()).encode())
+        click.echo(self.path)
 
     def _read(self) -> dict[str, str]:
         """The lines that are there, by picture, without a last one that a stop has cut short."""
@@ -511,12 +534,19 @@ class Metadata:
         return known
 
 
+def _recipe_in_png(path: Path) -> str | None:
+    try:
+        return recipe_text_from_png(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def _text_in_png(path: Path) -> str | None:
     """The number that a picture of this program reads; None of other files."""
+    told = _recipe_in_png(path)
     try:
-        told = recipe_text_from_png(path.read_bytes())
         return Recipe.from_text(told).text if told else None
-    except (OSError, ValueError):
+    except RecipeError:
         return None
 
 

@@ -12,6 +12,7 @@ import click
 
 from digit_generator import __version__
 from digit_generator.cli.draw import generate, morph, number, recipe
+from digit_generator.cli.lines import lines
 from digit_generator.cli.models import export, style
 from digit_generator.cli.pictures import normalize
 from digit_generator.cli.sets import dataset
@@ -37,7 +38,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, morph, number, recipe, normalize, dataset, export, style):
+for command in (generate, morph, number, lines, recipe, normalize, dataset, export, style):
     cli.add_command(command)
 
 

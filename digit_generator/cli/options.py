@@ -156,6 +156,12 @@ def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:
 
     `option` is the one that named the place.
     """
+    make_file(path, data, option=option)
+    click.echo(path)
+
+
+def make_file(path: Path, data: bytes, *, option: str = "--out") -> None:
+    """As write_file, without a word."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
@@ -167,4 +173,3 @@ def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:
         raise Mistake(
             f"{path} cannot be written ({error.strerror}): choose another folder with {option}."
         ) from None
-    click.echo(path)

@@ -48,7 +48,7 @@ the distances then do not depend on the units that a network happens to use.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 VERSION = 3
 
@@ -137,3 +137,16 @@ SEEDS_SHOWN = 16
 LEAST_LIKED = 20
 BLIND_IMAGES = 50
 CLOSEST_PAIRS = 10
+
+
+class LineTraining(NamedTuple):
+    """How the reader of lines is trained: AdamW, its rate rising and falling once (Smith 2018)."""
+
+    steps: int
+    batch: int
+    rate: float
+    seed: int
+
+
+LINE_READER = LineTraining(steps=1000, batch=32, rate=3e-3, seed=5)
+"""Every reader takes as many steps, however many lines it learns from."""
