@@ -11,10 +11,8 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from html import escape
 from ipaddress import IPv6Address
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -30,7 +28,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digit_generator import __version__
-from digit_generator.choose import choice_path
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.number import SIGNS, write_number
@@ -343,24 +340,11 @@ async def recipe(request: Request, asked: Annotated[Wanted, Query()]) -> Told:
 def current_generator() -> DigitGenerator:
     """The generator of the weights as they lie there now. 503 if there are none that can be drawn with."""
     try:
-        path = find_weights()
-        return _loaded(path, _stamp(path), _stamp(choice_path(path)))
-    except (WeightsError, OSError) as error:
-        raise HTTPException(503, f"There is no trained model to draw with: {error}.") from None
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """By what a file is known to have changed; None where there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=1)
-def _loaded(path: Path, weights: object, choice: object) -> DigitGenerator:
-    return DigitGenerator.load(path)
+        return DigitGenerator.current(find_weights())
+    except WeightsError as error:
+        raise HTTPException(
+            503, f"There is no trained model to draw with: {error}. The page draws placeholders."
+        ) from None
 
 
 def generator_for(asked: One) -> DigitGenerator:

@@ -16,12 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
 
 from digit_generator.errors import DigitGeneratorError
+from digit_generator.files import read_at_most
 
 SUFFIX = ".choice.safetensors"
+MAX_FILE_BYTES = 2**20  # 130 KB
 MAX_TRIES = 64
 """z of one stream that are looked at; if all are rejected, the first is drawn."""
 
@@ -32,6 +34,7 @@ _SHAPES = {
     "score.weight": (UNITS,),
     "score.bias": (1,),
 }
+_DECLARED = {name: ("F16", shape) for name, shape in _SHAPES.items()}
 _SLOPE = 0.2
 
 _Floats = npt.NDArray[np.float64]
@@ -52,17 +55,23 @@ class Choice:
     def __init__(self, data: bytes, weights_sha256: str) -> None:
         """`data` is a choice file. ChoiceError if it is none, or is about other weights."""
         try:
-            arrays = load(data)
+            tensors = dict(deserialize(data))
             length = int.from_bytes(data[:8], "little")
             record: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["choice"])
             self.digit_bound = float(record["digit_bound"])
             self.hand_bound = float(record["hand_bound"])
             owner = record["weights_sha256"]
-        except (SafetensorError, ValueError, KeyError, TypeError):
+        # An OverflowError is of a whole number that no float holds.
+        except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise ChoiceError("it is no choice file") from None
-        if {name: array.shape for name, array in arrays.items()} != _SHAPES:
+        if {name: (t["dtype"], tuple(t["shape"])) for name, t in tensors.items()} != _DECLARED:
             raise ChoiceError("it is no choice file of this program")
-        if not all(np.isfinite(array).all() for array in arrays.values()):
+        arrays = {
+            name: np.frombuffer(tensors[name]["data"], "<f2").reshape(shape)
+            for name, shape in _SHAPES.items()
+        }
+        bounds = (self.digit_bound, self.hand_bound)
+        if not (np.isfinite(bounds).all() and all(np.isfinite(array).all() for array in arrays.values())):
             raise ChoiceError("it holds numbers that are not finite")
         if owner != weights_sha256:
             raise ChoiceError("it was learned from other weights")
@@ -78,7 +87,7 @@ class Choice:
     def beside(cls, weights: Path, weights_sha256: str) -> Choice | None:
         """The choice file beside the weights; None where there is none, or none of these weights."""
         try:
-            return cls(choice_path(weights).read_bytes(), weights_sha256)
+            return cls(read_at_most(choice_path(weights), MAX_FILE_BYTES), weights_sha256)
         except (OSError, ChoiceError):
             return None
 

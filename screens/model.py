@@ -6,13 +6,11 @@ import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from digit_generator import weights
-from digit_generator.choose import choice_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from screens.address import Address
@@ -24,8 +22,7 @@ Generator = DigitGenerator | PlaceholderGenerator
 def generator_or_placeholder() -> tuple[Generator, str]:
     """The trained generator and "", or the placeholder and a sentence that says why."""
     try:
-        path = weights.find_weights()
-        return load_generator(path, versions(path, path.with_suffix(".json"), choice_path(path))), ""
+        return DigitGenerator.current(weights.find_weights()), ""
     except (weights.WeightsError, OSError) as error:
         return PlaceholderGenerator(), str(error)
 
@@ -49,17 +46,6 @@ WAY_OUT = (
     "Expected: a trained `generator.pth`, 2 to 7 MB, in the same folder as `app.py`. "
     "To restore the repository's own, run `git checkout generator.pth` and reload this page."
 )
-
-
-def versions(*paths: Path) -> list[tuple[int, int] | None]:
-    """Modification time in ns and size in bytes of each file, None for a missing one: part of a cache key."""
-    return [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in paths]
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def load_generator(path: Path, versions: list[tuple[int, int] | None]) -> DigitGenerator:
-    """One generator for all visitors, until its files change. An exception is not cached."""
-    return DigitGenerator.load(path)
 
 
 def key_of(generator: DigitGenerator) -> tuple[str, int, str]:

@@ -57,7 +57,6 @@ from digit_generator.style import Style, StyleControls, StyleError, styled_digit
 from digit_generator.weights import WeightsError, digest_of_file, find_weights
 
 METADATA = "metadata.jsonl"  # as Hugging Face's imagefolder reads it
-MAX_PNG_BYTES = 100 * 10**6
 
 
 @click.command()
@@ -375,19 +374,15 @@ def recipe(file: Path) -> None:
     """
     try:
         with file.open("rb") as opened:
-            data = opened.read(MAX_PNG_BYTES + 1)
-    except OSError as error:
-        raise Mistake(f"{file} cannot be read ({error.strerror}): name a PNG picture.") from None
-    if len(data) > MAX_PNG_BYTES:
-        raise Mistake(f"{file} is larger than {MAX_PNG_BYTES // 10**6} MB: no picture of this program is.")
-    try:
-        text = recipe_text_from_png(data)
+            text = recipe_text_from_png(opened)
         if text is None:
             raise Mistake(
                 f"{file} carries no recipe: it was not drawn by this program,"
                 " or another one has saved it again without."
             )
         told = Recipe.from_text(text)
+    except OSError as error:
+        raise Mistake(f"{file} cannot be read ({error.strerror}): name a PNG picture.") from None
     except RecipeError as error:
         raise Mistake(f"{file} cannot be drawn again: {error}.") from None
     except ValueError as error:
@@ -506,7 +501,8 @@ class Metadata:
 def _text_in_png(path: Path) -> str | None:
     """The number that a picture of this program reads; None of other files."""
     try:
-        told = recipe_text_from_png(path.read_bytes())
+        with path.open("rb") as file:
+            told = recipe_text_from_png(file)
         return Recipe.from_text(told).text if told else None
     except (OSError, ValueError):
         return None
