@@ -76,7 +76,7 @@ def test_a_shape_that_no_array_has_is_a_sentence(
 @settings(max_examples=600)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 99), st.integers(0, 4), st.integers(0, 3), st.sampled_from(ODD)),
+        st.tuples(st.integers(0, 99), st.integers(0, 6), st.integers(0, 3), st.sampled_from(ODD)),
         min_size=1,
         max_size=3,
     )
@@ -97,6 +97,10 @@ def test_a_forged_header_is_refused_or_gives_the_generators_tensors(
             told[key][part % len(told[key])] = odd
         elif kind == 3:
             forged[f"{odd!r:.80}"] = forged.pop(name)
+        elif kind == 4 and isinstance(told, dict) and isinstance(told.get("shape"), list):
+            told["shape"] = [1] * 20 * (place % 5) + told["shape"]  # as many numbers as before
+        elif kind == 5:  # no number, behind all others
+            forged[f"{name}{part}"] = {"dtype": "F32", "shape": odd, "data_offsets": [len(body)] * 2}
         else:
             forged["__metadata__"] = odd
     assert_harmless(arrays_or_sentence(json.dumps(forged).encode(), body))
