@@ -10,11 +10,15 @@ import socket
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from digit_generator.errors import DigitGeneratorError
+
+LOCK = ".digit_generator.lock"
+_FEW = 100  # files to wait for one by one: beyond, one wait for the whole disk is shorter
 
 Made = TypeVar("Made")
 
@@ -96,6 +100,16 @@ def sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until all files in the folder are on the disk. OSError."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    if len(paths) > _FEW and hasattr(os, "sync"):
+        os.sync()
+    else:
+        for path in paths:
+            sync(path)
+
+
 def unfinished_path(path: Path) -> Path:
     """Where a file or folder is written until it is whole; the name says which process of which machine."""
     return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
@@ -118,6 +132,34 @@ def remove_unfinished(folder: Path, name: str = "") -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+class FolderError(DigitGeneratorError):
+    """A folder that another process writes into; the message is one sentence for a person."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder if need be, and write into it alone. FolderError if another process does; OSError.
+
+    The lock goes with the process, however it ends. Nothing of it stays in the folder.
+    """
+    from filelock import FileLock, Timeout  # here, since the page locks no folder
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise FolderError(
+            f"another process is writing into {folder}: wait until it is done, or choose another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes it with the lock
+            (folder / LOCK).unlink()
+        lock.release()
 
 
 def _is_running(process: int) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, BinaryIO, Literal
@@ -83,6 +84,21 @@ def recipe_text_from_png(png: bytes | BinaryIO) -> str | None:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise ValueError("not a PNG picture, or damaged") from None
     return str(text) if isinstance(text, str) else None
+
+
+def is_whole_png(png: bytes) -> bool:
+    """Whether the checksums of all chunks agree with what is in them, the last chunk included."""
+    if png[:8] != b"\x89PNG\r\n\x1a\n":
+        return False
+    place = 8
+    while place + 12 <= len(png):
+        end = place + 8 + int.from_bytes(png[place : place + 4])
+        if zlib.crc32(png[place + 4 : end]).to_bytes(4) != png[end : end + 4]:
+            return False
+        if end + 4 == len(png):
+            return png[place + 4 : place + 8] == b"IEND"
+        place = end + 4
+    return False
 
 
 def _header_and_recipe(file: BinaryIO) -> bytes:

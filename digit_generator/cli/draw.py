@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -18,6 +20,7 @@ from digit_generator.cli.options import (
     SCALE_HELP,
     Mistake,
     WholeNumber,
+    alone_in,
     drawing_options,
     generator_from_options,
     generator_from_weights,
@@ -25,7 +28,7 @@ from digit_generator.cli.options import (
     style_options,
     write_file,
 )
-from digit_generator.files import write_whole
+from digit_generator.files import remove_unfinished, write_whole
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.morph import frame_times
@@ -134,6 +137,7 @@ def generate(
     else:
         controls = StyleControls.load(generator) if style.asked else None
         pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
+    remove_unfinished(out)
     stem, suffix = stem_of_digit(digit, placeholder=placeholder), style_suffix(style.asked, raw=raw)
     recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
     if sheet:
@@ -240,6 +244,7 @@ def morph(
             picture = animation_from_pixels(pixels, kind, milliseconds=times, scale=scale, recipe=recipe)
     except ValueError as error:
         raise Mistake(f"{error}.") from None
+    remove_unfinished(out)
     strip = "_strip" if kind == "strip" else ""
     ending = kind if kind in ("gif", "webp") else "png"
     write_file(out / f"{stem_of_morph(path)}{strip}{style_suffix({}, raw=raw)}.{ending}", picture)
@@ -346,6 +351,7 @@ def number(
     stem = "line" if text is None else stem_of_text(texts[0])
     ending = f"{style_suffix(style.asked, raw=raw)}.png"
     names = [f"{stem}_seed_{number}{ending}" for number in range(seed, last + 1)]
+    click.get_current_context().with_resource(alone_in(out))
     metadata = Metadata(out)
     metadata.check_free(names, texts)
     for index, written in enumerate(tqdm(texts, unit="lines", disable=len(texts) < 50)):
@@ -358,8 +364,8 @@ def number(
             picture = png_from_line(line.picture, scale=scale, recipe=recipe.to_text())
         except ValueError as error:
             raise Mistake(f"{error}.") from None
-        write_file(out / name, picture)
-        metadata.add(name, line.label(name, seed + index, scale))
+        with metadata.line(name, line.label(name, seed + index, scale)):
+            write_file(out / name, picture)
     metadata.finish()
 
 
@@ -434,7 +440,11 @@ def texts_from_file(path: Path) -> list[str]:
 
 
 class Metadata:
-    """metadata.jsonl of a folder: a line for each picture, added as soon as the picture is there."""
+    """metadata.jsonl of a folder: a line for each picture.
+
+    A line is there before its picture is and is taken back if that does not come, so that no picture is
+    without one. Where a process was killed between the two, the next one removes the line.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / METADATA
@@ -454,16 +464,28 @@ class Metadata:
                     f"{path} is there already, {what}: choose another folder with --out, or another --seed."
                 )
 
-    def add(self, name: str, line: str) -> None:
+    @contextmanager
+    def line(self, name: str, line: str) -> Iterator[None]:
+        """Add the line of a picture, and write the picture inside of this."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            try:
+                with self.path.open("ab") as file:
+                    file.write(f"{line}\n".encode())
+            except OSError as error:
+                raise Mistake(
+                    f"{self.path} cannot be written ({error.strerror}): choose another folder with --out."
+                ) from None
+            yield
+        except BaseException:
+            with suppress(OSError):
+                if size:
+                    os.truncate(self.path, size)
+                else:
+                    self.path.unlink()
+            raise
         self.rewritten |= name in self.known
         self.known[name] = line
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
-        except OSError as error:
-            raise Mistake(
-                f"{self.path} cannot be written ({error.strerror}): choose another folder with --out."
-            ) from None
 
     def finish(self) -> None:
         """Print the path; a picture that was drawn again has its last line alone."""
@@ -473,7 +495,7 @@ class Metadata:
             click.echo(self.path)
 
     def _read(self) -> dict[str, str]:
-        """The lines that are there, by picture, without a last one that a stop has cut short."""
+        """The lines that are there, by picture: the last of each, and none that a stop has cut short."""
         try:
             text = self.path.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
@@ -493,8 +515,9 @@ class Metadata:
             raise Mistake(
                 f"{self.path} holds no lines of this program: choose another folder with --out."
             ) from None
-        if unfinished:
-            write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
+        known = {name: line for name, line in known.items() if (self.folder / name).exists()}
+        if unfinished or len(known) < len(lines):
+            write_whole(self.path, "".join(f"{line}\n" for line in known.values()).encode(), synced=True)
         return known
 
 
