@@ -600,3 +600,13 @@ def test_digits_that_are_none_are_told(ours: DigitGenerator) -> None:
 
 def test_text_is_shown_as_it_is_whatever_is_in_it() -> None:
     assert escape_markdown("*a* `b` ☎ é × 1_2") == r"\*a\* \`b\` ☎ é × 1\_2"
+
+
+@pytest.mark.parametrize("address", ["http://a.b/c", "HTTPS://a.b", "www.a.b", "a@b.cd"])
+def test_no_address_in_a_quotation_becomes_a_link(address: str) -> None:
+    """As GitHub's Markdown finds them in a text, whatever is escaped in it."""
+    links = r"(?i)https?://|www\.|[-.\w+]+@[-\w]+\.[-\w.]+"
+    shown = re.sub(r"\\(.)", r"\1", escape_markdown(address))
+    assert re.search(links, address)
+    assert not re.search(links, shown)
+    assert shown.replace("\u2060", "") == address

@@ -39,7 +39,7 @@ function start(generator, digest) {
   startDrawings(generator, state, { onShown: inside.follow, onRaw: game.redraw })
   element('hand').hidden = !generator.choice
   if (digest) element('weights').textContent = ` (weights ${digest.slice(0, 8)})`
-  if (location.hash) document.querySelector(`section${location.hash}`)?.scrollIntoView()
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView()
   keepForOffline()
 }
 
