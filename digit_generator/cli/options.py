@@ -146,7 +146,9 @@ def alone_in(folder: Path) -> Iterator[None]:
             remove_unfinished(folder)
             yield
     except FileExistsError:
-        raise Mistake(f"{folder} is a file: a folder is needed there, so choose another with --out.") from None
+        raise Mistake(
+            f"{folder} is a file: a folder is needed there, so choose another with --out."
+        ) from None
     except OSError as error:
         raise Mistake(
             f"{folder} cannot be written ({error.strerror}): choose another folder with --out."
