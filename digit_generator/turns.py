@@ -1,15 +1,19 @@
 """Turns: which work of a server is done next, and which is refused at once.
 
 There is a lane for quick work and one for slow work, told apart by what a request says beforehand: so quick
-work never stands behind slow. Each lane has one thread and a bounded number of places.
+work never stands behind slow. Each lane has one thread and a bounded number of places. And what a server
+does about connections that never end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 QUICK = 20.0
@@ -73,3 +77,30 @@ class Lane:
             return answer.result()
         finally:
             answer.cancel()  # drops what is not begun
+
+
+class SaidOnce(logging.Filter):
+    """Lets each message of a logger through once in `seconds`."""
+
+    def __init__(self, seconds: float = 60) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, message = time.monotonic(), str(record.msg)
+        if now - self._said.get(message, -self._seconds) < self._seconds:
+            return False
+        self._said[message] = now
+        return True
+
+
+def raise_descriptors() -> None:
+    """Let this process open as many files and connections as the system lets it: Linux begins with 1,024."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS names a limit that it does not give
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,12 @@ WAY_OUT = (
     "Expected: a trained `generator.pth`, 2 to 7 MB, in the same folder as `app.py`. "
     "To restore the repository's own, run `git checkout generator.pth` and reload this page."
 )
+
+
+@st.cache_resource
+def turn() -> threading.Lock:
+    """Held by what takes long or much memory: one visitor's at a time, for the others' clicks."""
+    return threading.Lock()
 
 
 def key_of(generator: DigitGenerator) -> tuple[str, int, str]:

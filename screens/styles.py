@@ -17,7 +17,7 @@ from digit_generator.generate import DigitGenerator
 from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.style import Style, StyleControls, StyleError, styled_digits
 from screens.address import style_names
-from screens.model import Generator
+from screens.model import Generator, turn
 from screens.widgets import escape_markdown
 
 STEPS = {"thickness": 0.1, "slant": 0.02, "width": 0.5}
@@ -115,7 +115,8 @@ def styled_pixels(
 
     `keys` are model.key_of the generator and the digest of the controls.
     """
-    return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
+    with turn():
+        return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
 
 
 def _first(name: str, initial: Mapping[str, Any], controls: StyleControls) -> float:

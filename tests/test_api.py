@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import os
 import re
 import subprocess
@@ -41,7 +42,7 @@ from digit_generator.render import (
     sheet_from_pixels,
     svg_from_pixels,
 )
-from digit_generator.turns import FullError, GoneError, Lane
+from digit_generator.turns import FullError, GoneError, Lane, SaidOnce
 from tools.serving import free_port, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]
@@ -571,6 +572,27 @@ def test_work_that_nobody_waits_for_is_not_begun_and_frees_its_place(how: str) -
         assert not begun, "nobody waits for it any more"
 
     asyncio.run(scene())
+
+
+def test_what_is_logged_without_end_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    once = SaidOnce(60)
+    passed = []
+    for seconds, message in ((0, "a"), (1, "a"), (1, "b"), (59, "a"), (61, "a")):
+        clock[0] = 100.0 + seconds
+        passed.append(once.filter(logging.LogRecord("asyncio", 40, "", 0, message, (), None)))
+    assert passed == [True, False, True, False, True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_the_server_takes_as_many_descriptors_as_it_may() -> None:
+    code = (
+        "import resource as r; from digit_generator.turns import raise_descriptors\n"
+        "most = min(2000, r.getrlimit(r.RLIMIT_NOFILE)[1]); r.setrlimit(r.RLIMIT_NOFILE, (50, most))\n"
+        "raise_descriptors(); print(r.getrlimit(r.RLIMIT_NOFILE)[0] == most > 50)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).stdout == b"True\n"
 
 
 def test_an_error_of_the_work_is_its_answer() -> None:
