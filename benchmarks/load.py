@@ -82,28 +82,24 @@ async def clicks(page: Server, empty: Server, visitors: int, seconds: float, rou
 
 async def disturbed(page: Server, seconds: float) -> None:
     """One visitor's clicks while others do what takes long."""
-    one = await Visitor.open(page.url)
+    one, seeds = await Visitor.open(page.url), iter(range(10**6))
 
-    async def others(count: int, name: str, query: str) -> None:
-        until, seeds = time.perf_counter() + seconds, iter(range(10**6))
-
-        async def another() -> None:
-            while time.perf_counter() < until:
-                visitor = await Visitor.open(page.url, name, query.format(seed=next(seeds)))
-                await visitor.close()
-
-        await asyncio.gather(*(another() for _ in range(count)))
+    async def another(name: str, query: str) -> None:
+        visitor = await Visitor.open(page.url, name, query.format(seed=next(seeds)))
+        await visitor.close()
 
     print("\none visitor's clicks while           median      longest")
     for what, count, name, query in (
         ("nobody does anything", 0, "", ""),
-        ("1 draws in styles", 1, "", STYLED),
+        ("1 draws in a style", 1, "", STYLED),
         ("20 draw in styles", 20, "", STYLED),
         ("20 morph", 20, "morph", "seed={seed}&frames=60"),
     ):
-        others_at_work = asyncio.create_task(others(count, name, query))
-        times = await pressing(one, "Generate", seconds)
-        await others_at_work
+        others = asyncio.gather(*(another(name, query) for _ in range(count)))
+        times: list[float] = []
+        while not times or (not others.done() if count else sum(times) < seconds):
+            times.append(await one.press("Generate"))
+        await others
         middle = sorted(times)[len(times) // 2]
         print(f"{what:34} {1000 * middle:6.0f} ms {1000 * max(times):9.0f} ms", flush=True)
     await one.close()

@@ -15,7 +15,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection
 
-PATIENCE = 60  # seconds for one answer
+PATIENCE = 300  # seconds for one answer
 
 
 class Visitor:

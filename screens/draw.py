@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -26,7 +26,7 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import image_from_pixels, source_from_png
+from screens.picture import Drawing, image_from_pixels, source_from_png
 from screens.widgets import NAME, escape_markdown, pick_digit
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
@@ -104,16 +104,6 @@ def style_controls_and_notes(
     wanted = styles.wanted_style("draw", initial, controls)
     style, notes = styles.nearest_style(digit, wanted, controls)
     return style.asked, controls, notes
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One picture: a PNG of 28x28 pixels with its caption, its alt text and its file name."""
-
-    png: bytes
-    caption: str
-    description: str
-    file_name: str
 
 
 def draw(

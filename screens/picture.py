@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,19 @@ import streamlit as st
 
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.render import png_from_pixels
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture: a PNG of 28x28 pixels with its caption, its alt text and its file name.
+
+    It is here and not in the page's own file, which is executed anew at every click.
+    """
+
+    png: bytes
+    caption: str
+    description: str
+    file_name: str
 
 
 @st.cache_data(show_spinner=False)
