@@ -14,4 +14,4 @@ USER 1000
 ENV PORT=8501
 EXPOSE 8501
 HEALTHCHECK CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/_stcore/health', timeout=3)"]
-CMD ["sh", "-c", "exec streamlit run app.py --server.port \"$PORT\" --server.address 0.0.0.0 --server.headless true --server.fileWatcherType none"]
+CMD ["sh", "-c", "MALLOC_ARENA_MAX=2 exec streamlit run app.py --server.port \"$PORT\" --server.address 0.0.0.0 --server.headless true --server.fileWatcherType none"]

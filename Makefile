@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DRAW := .venv-draw
 WITH_PYTORCH := evaluation test_export.py test_generate.py test_lines_torch.py test_notebook.py test_publish.py test_training.py test_weights.py
 
-.PHONY: help run serve test test-browser test-install test-draw test-cluster test-train check fix train evaluate publish pictures docs bench bench-api space release web
+.PHONY: help run serve test test-browser test-install test-draw test-cluster test-train check fix train evaluate publish pictures docs bench bench-api bench-load space release web
 
 # MNIST's files; `make train` downloads them here.
 DATA_DIR ?= mnist
@@ -29,16 +29,17 @@ help:
 	@echo 'make pictures      the pictures of the README, from generator.pth'
 	@echo 'make docs          docs/api.md and docs/quality.md, from the docstrings and the measured figures'
 	@echo 'make bench-api     requests per second of the API beside its health check (needs wrk)'
+	@echo 'make bench-load    the page and the API under load, beside an empty page, and their memory'
 	@echo 'make release       version and changelog checked, wheel and sdist built and tried, in dist/'
 	@echo 'make space         the folder to upload to Hugging Face Spaces, build/space'
 	@echo 'make web           what the page in web/ reads, from generator.pth, and the pictures of it'
 	@echo 'make bench         the page beside an empty one, data sets beside PyTorch, the page in web/'
 
 run: $(VENV)/installed-page
-	$(BIN)/streamlit run app.py --server.fileWatcherType none
+	MALLOC_ARENA_MAX=2 $(BIN)/streamlit run app.py --server.fileWatcherType none
 
 serve: $(VENV)/installed-api
-	$(BIN)/uvicorn asgi:app --port $${PORT:-8501}
+	MALLOC_ARENA_MAX=2 $(BIN)/uvicorn asgi:app --port $${PORT:-8501} --limit-concurrency 1000 --timeout-keep-alive 5
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
@@ -93,6 +94,10 @@ bench: $(VENV)/installed-browser
 
 release: $(VENV)/installed-test
 	$(BIN)/python -m tools.release
+
+# Ten minutes, all on this machine; a server that takes more than 512 MB is killed, and that is told.
+bench-load: $(VENV)/installed-test $(VENV)/installed-api
+	$(BIN)/python -m benchmarks.load
 
 bench-api: $(VENV)/installed-test $(VENV)/installed-api
 	$(BIN)/python -m benchmarks.api

@@ -35,6 +35,7 @@ import argparse
 import contextlib
 import copy
 import dataclasses
+import errno
 import gzip
 import hashlib
 import http.client
@@ -720,13 +721,48 @@ def array_from_idx(content: bytes) -> np.ndarray:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is either complete or not there."""
+    """Write a file so that it is either complete or not there, even after a power cut."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(content)
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_training_in(folder: Path) -> Iterator[None]:
+    """Hold the lock of the folder of a run, and clear what killed runs have left half-written in it.
+
+    The lock goes with the process, however that ends. Raises TrainingError if another run holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / ".lock"
+    with lock.open("a") as file:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+                raise TrainingError(
+                    f"Another training is running in {folder}: wait for its end, or choose another --out."
+                ) from None
+            # A file system without locks, as some of a network are.
+        for half_written in [*folder.glob("*.part"), *folder.parent.glob("generator.*.part")]:
+            half_written.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # Windows removes no open file
+                lock.unlink()
 
 
 def bytes_from_state(state: dict[str, Any]) -> bytes:
@@ -813,8 +849,8 @@ def write_loss_plot(path: Path, history: list[dict[str, float]]) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Exits with code 2 after an error and 130 after Ctrl-C."""
     try:
-        with errors_in_one_sentence(saved_epochs=lambda: 0):
-            run(parse_arguments(arguments))
+        with errors_in_one_sentence(saved_epochs=lambda: 0), contextlib.ExitStack() as held:
+            run(parse_arguments(arguments), held)
     except TrainingError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -823,8 +859,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Train as the options say, and write generator.pth. Raises TrainingError if that cannot be done."""
+def run(options: argparse.Namespace, held: contextlib.ExitStack) -> None:
+    """Train as the options say, and write generator.pth. Raises TrainingError if that cannot be done.
+
+    `held` keeps the lock of the folder until the run is over.
+    """
     if options.download:
         download_mnist(options.data_dir)
         print(f"MNIST is in {options.data_dir}.")
@@ -850,7 +889,7 @@ def run(options: argparse.Namespace) -> None:
         )
 
     # Make the networks, or restore them.
-    folder.mkdir(parents=True, exist_ok=True)
+    held.enter_context(only_training_in(folder))
     trainer = Trainer(settings, config["seed"], device, settings.epochs * (count // settings.batch_size))
     history: list[dict[str, float]] = []
     if checkpoint is not None:

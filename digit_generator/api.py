@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable
-from functools import lru_cache
 from html import escape
 from ipaddress import IPv6Address
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
-import anyio
 import numpy as np
 import numpy.typing as npt
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -30,12 +26,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digit_generator import __version__
-from digit_generator.choose import NEATEST, ChoiceError, choice_path
+from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.number import SIGNS, write_number
 from digit_generator.recipe import Recipe
 from digit_generator.render import png_from_line, png_from_pixels, sheet_from_pixels, svg_from_pixels
+from digit_generator.turns import QUICK, FullError, GoneError, Lane
 from digit_generator.weights import WeightsError, find_weights
 
 MAX_COUNT = 100
@@ -43,7 +40,7 @@ MAX_SCALE = 10
 MAX_CHARACTERS = 24  # of a number
 COLUMNS = 10  # of a sheet, at most
 TIMEOUT = 5  # seconds from a request's arrival to its answer, waiting included
-THREADS = 2  # that draw at a time; the others wait
+PLACES = {"quick": 100, "slow": 8}  # for work that is done or waits; who comes then is refused at once
 CORS_VARIABLE = "DIGITS_CORS"
 """Environment variable: the origins whose pages may read the answers, separated by commas; * for all."""
 METHODS = "GET, HEAD"  # that every address takes
@@ -51,8 +48,7 @@ METHODS = "GET, HEAD"  # that every address takes
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
 _TOLD = 80  # characters, at most, of what came, in an error sentence
-_limiter = anyio.CapacityLimiter(THREADS)
-_turns = threading.BoundedSemaphore(THREADS)  # a thread keeps its turn when its visitor was told to try again
+_quick, _slow = Lane(PLACES["quick"], retry_after=1), Lane(PLACES["slow"], retry_after=5)
 
 _TEXT = rf"^[0-9{re.escape(SIGNS)}]{{1,{MAX_CHARACTERS}}}$"
 _DIGEST = "^[0-9a-f]{8,64}$"
@@ -188,7 +184,11 @@ app = FastAPI(
     " choice and finish give the same picture. HEAD answers as GET does, without a body.",
     responses={
         422: {"model": Problem, "description": "A parameter is not as expected"},
-        503: {"model": Problem, "description": f"No trained model, or no answer within {TIMEOUT} seconds"},
+        503: {
+            "model": Problem,
+            "description": f"No trained model, no answer within {TIMEOUT} seconds, or too many requests:"
+            " Retry-After says when to try again",
+        },
     },
     docs_url=None,  # FastAPI's pages need scripts of another host
     redoc_url=None,
@@ -246,7 +246,29 @@ class _HeadAsGet:
             await self.application(scope, receive, send)
 
 
+class _WithHeaders:
+    """Tells browsers to believe the media type, to show no answer in a frame, and to tell no other host."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+            await send(message)
+
+        await self.application(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
 app.add_middleware(_HeadAsGet)
+app.add_middleware(_WithHeaders)
 allow_origins(app, os.environ.get(CORS_VARIABLE, ""))
 
 
@@ -278,7 +300,8 @@ async def digits_as_png(request: Request, digit: Digit, asked: Annotated[Sheet, 
             return png_from_pixels(pixels[0], scale=asked.scale, recipe=recipe)
         return sheet_from_pixels(pixels, columns=COLUMNS, scale=asked.scale, recipe=recipe)
 
-    return await answered(request, generator, asked, draw, "image/png")
+    cost = milliseconds_of(digits=asked.count, pixels=asked.count * 900 * asked.scale**2)
+    return await answered(request, generator, asked, draw, "image/png", cost)
 
 
 @app.get("/digits/{digit}.json", response_model=Digits, responses={**_UNCHANGED, **_CONFLICT})
@@ -292,7 +315,9 @@ async def digits_as_json(request: Request, digit: Digit, asked: Annotated[Many, 
         told = Digits(digit=digit, seeds=[*seeds], **drawn_by(generator), pixels=pixels.tolist())
         return told.model_dump_json().encode()
 
-    return await answered(request, generator, asked, draw, "application/json")
+    return await answered(
+        request, generator, asked, draw, "application/json", milliseconds_of(digits=asked.count)
+    )
 
 
 @app.get(
@@ -307,7 +332,7 @@ async def digit_as_svg(request: Request, digit: Digit, asked: Annotated[Outline,
     def draw() -> bytes:
         return svg_from_pixels(generator.digits(digit, [asked.seed])[0], asked.form).encode()
 
-    return await answered(request, generator, asked, draw, "image/svg+xml")
+    return await answered(request, generator, asked, draw, "image/svg+xml", milliseconds_of(digits=1))
 
 
 @app.get(
@@ -324,7 +349,8 @@ async def number_as_png(request: Request, text: Text, asked: Annotated[Number, Q
         recipe = Recipe.of(generator, text=text, seed=asked.seed, scale=asked.scale)
         return png_from_line(line.picture, scale=asked.scale, recipe=recipe.to_text())
 
-    return await answered(request, generator, asked, draw, "image/png")
+    cost = milliseconds_of(characters=len(text), pixels=len(text) * 700 * asked.scale**2)
+    return await answered(request, generator, asked, draw, "image/png", cost)
 
 
 @app.get("/recipe", responses=_CONFLICT)
@@ -348,24 +374,11 @@ async def recipe(request: Request, asked: Annotated[Wanted, Query()]) -> Told:
 def current_generator() -> DigitGenerator:
     """The generator of the weights as they lie there now. 503 if there are none that can be drawn with."""
     try:
-        path = find_weights()
-        return _loaded(path, _stamp(path), _stamp(choice_path(path)))
-    except (WeightsError, OSError) as error:
-        raise HTTPException(503, f"There is no trained model to draw with: {error}.") from None
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """By what a file is known to have changed; None where there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=1)
-def _loaded(path: Path, weights: object, choice: object) -> DigitGenerator:
-    return DigitGenerator.load(path)
+        return DigitGenerator.current(find_weights())
+    except WeightsError as error:
+        raise HTTPException(
+            503, f"There is no trained model to draw with: {error}. The page draws placeholders."
+        ) from None
 
 
 def generator_for(asked: One) -> DigitGenerator:
@@ -422,9 +435,17 @@ def recipe_of(generator: DigitGenerator, digit: int, asked: Sheet) -> Recipe:
 
 
 async def answered(
-    request: Request, generator: DigitGenerator, asked: One, draw: Callable[[], bytes], media_type: str
+    request: Request,
+    generator: DigitGenerator,
+    asked: One,
+    draw: Callable[[], bytes],
+    media_type: str,
+    milliseconds: float,
 ) -> Response:
-    """What `draw` gives, in time, with what caches need to know; 304 for who has it already, 503 if late."""
+    """What `draw` gives, in its turn, with what caches need to know; 304 for who has it already.
+
+    503 if it is late, or at once if too much is to be done before. milliseconds: about how long it takes.
+    """
     keep = _FOR_EVER if asked.is_kept else _FOR_AN_HOUR
     settings = "-".join(
         f"{value}" for value in asked.model_dump(exclude={"weights", "finish", "choice"}).values()
@@ -438,22 +459,35 @@ async def answered(
     if tag in known:
         return Response(status_code=304, headers=headers)
 
-    def draw_in_turn() -> bytes:
-        if not _turns.acquire(timeout=TIMEOUT):
-            raise TimeoutError
-        try:
-            return draw()
-        finally:
-            _turns.release()
-
+    lane = _quick if milliseconds < QUICK else _slow
     try:
-        with anyio.fail_after(TIMEOUT):
-            body = await anyio.to_thread.run_sync(draw_in_turn, limiter=_limiter, abandon_on_cancel=True)
-    except TimeoutError:
+        body = await lane.done(draw, TIMEOUT, lambda: _left(request))
+    except FullError as error:
+        raise HTTPException(
+            503,
+            f"Too many requests wait already: try again in {_seconds(error.retry_after)}.",
+            {"Retry-After": str(error.retry_after)},
+        ) from None
+    except (TimeoutError, GoneError):
         raise HTTPException(
             503, f"It took longer than {TIMEOUT} seconds: try again.", {"Retry-After": "5"}
         ) from None
     return Response(body, media_type=media_type, headers=headers)
+
+
+def milliseconds_of(*, digits: int = 0, characters: int = 0, pixels: int = 0) -> float:
+    """About how long it takes to draw digits, write characters in one hand, and pack pixels into a PNG."""
+    return 0.4 * digits + 20 * characters + pixels / 60_000
+
+
+async def _left(request: Request) -> None:
+    """Come back when the client has closed its connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _seconds(count: int) -> str:
+    return f"{count} second{'s' * (count > 1)}"
 
 
 @app.exception_handler(RequestValidationError)
@@ -545,7 +579,7 @@ async def documentation(request: Request) -> HTMLResponse:
 {"".join(sections)}</html>
 """
     # A browser fetches nothing from another host, whatever the page says.
-    allowed = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
+    allowed = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'"
     return HTMLResponse(page, headers={"Content-Security-Policy": allowed})
 
 

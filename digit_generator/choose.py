@@ -15,18 +15,19 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
 
 from digit_generator.errors import DigitGeneratorError
+from digit_generator.files import read_at_most
 
 SUFFIX = ".choice.safetensors"
+MAX_FILE_BYTES = 2**20  # 130 KB
 MAX_TRIES = 64
 """z of one stream that are looked at; if all are rejected, the first is drawn."""
 
@@ -40,6 +41,7 @@ _SHAPES = {
     "score.weight": (UNITS,),
     "score.bias": (1,),
 }
+_DECLARED = {name: ("F16", shape) for name, shape in _SHAPES.items()}
 _SLOPE = 0.2
 
 _Floats = npt.NDArray[np.float64]
@@ -63,21 +65,32 @@ class Choice:
     def __init__(self, data: bytes, weights_sha256: str) -> None:
         """`data` is a choice file. ChoiceError if it is none, or is about other weights."""
         try:
-            arrays = load(data)
+            tensors = dict(deserialize(data))
             length = int.from_bytes(data[:8], "little")
             record: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["choice"])
             positions: list[dict[str, Any]] = record.get("neat", [record])
             bounds = [float(told[name]) for told in positions for name in ("digit_bound", "hand_bound")]
             owner = record["weights_sha256"]
-        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
+        # An OverflowError is of a whole number that no float holds.
+        except (
+            SafetensorError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ):
             raise ChoiceError("it is no choice file") from None
-        if {name: array.shape for name, array in arrays.items()} != _SHAPES:
+        if {name: (t["dtype"], tuple(t["shape"])) for name, t in tensors.items()} != _DECLARED:
             raise ChoiceError("it is no choice file of this program")
         if len(positions) not in (1, NEATEST + 1):
             raise ChoiceError("it is no choice file of this program")
-        if not all(np.isfinite(array).all() for array in arrays.values()) or not all(
-            map(math.isfinite, bounds)
-        ):
+        arrays = {
+            name: np.frombuffer(tensors[name]["data"], "<f2").reshape(shape)
+            for name, shape in _SHAPES.items()
+        }
+        if not (np.isfinite(bounds).all() and all(np.isfinite(array).all() for array in arrays.values())):
             raise ChoiceError("it holds numbers that are not finite")
         if owner != weights_sha256:
             raise ChoiceError("it was learned from other weights")
@@ -96,7 +109,7 @@ class Choice:
     def beside(cls, weights: Path, weights_sha256: str) -> Choice | None:
         """The choice file beside the weights; None where there is none, or none of these weights."""
         try:
-            return cls(choice_path(weights).read_bytes(), weights_sha256)
+            return cls(read_at_most(choice_path(weights), MAX_FILE_BYTES), weights_sha256)
         except (OSError, ChoiceError):
             return None
 

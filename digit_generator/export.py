@@ -155,16 +155,16 @@ def hugging_face_files(path: str | Path | None = None) -> dict[str, bytes]:
 
 
 def _model_card(generator: DigitGenerator) -> str:
-    provenance = generator.provenance
-    if provenance is None:
-        training = "Nothing is known of how these weights were trained."
-    else:
+    told = generator.provenance or {}
+    try:
         training = (
-            f"Recipe `{provenance['recipe_name']}`, {provenance['epochs']} epochs over "
-            f"{provenance['images']:,} images of MNIST's training set, seed {provenance['seed']}, "
-            f"{provenance['seconds'] / 60:.0f} minutes on {provenance['device']}. "
+            f"Recipe `{told['recipe_name']}`, {told['epochs']} epochs over "
+            f"{told['images']:,} images of MNIST's training set, seed {told['seed']}, "
+            f"{told['seconds'] / 60:.0f} minutes on {told['device']}. "
             "All settings are in `config.json`, under `training`."
         )
+    except (KeyError, TypeError, ValueError, OverflowError):  # another program's, or by hand
+        training = "Nothing is known of how these weights were trained."
     choice = (
         "`model.choice.safetensors` is a small head that refuses a z whose drawing is unlikely beside real"
         " digits. A seed's z is the first of its stream that is accepted; `load(..., every_z=True)` refuses"
@@ -172,8 +172,10 @@ def _model_card(generator: DigitGenerator) -> str:
         if generator.choice
         else "none comes with these weights. A seed's z is the first of its stream."
     )
-    quality = (provenance or {}).get("quality")
-    measured = _quality_table(quality) if quality else "The quality of these weights was not measured."
+    try:
+        measured = _quality_table(told["quality"])
+    except (KeyError, TypeError, AttributeError):
+        measured = "The quality of these weights was not measured."
     template = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
     return template.format(digest=generator.digest, choice=choice, training=training, quality=measured)
 

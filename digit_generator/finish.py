@@ -29,8 +29,8 @@ VERSION = 3
 """Counted up when a finished picture changes; recipes hold it, 0 stands for the network's own pixels."""
 
 # Pixels of a scan's side, which spans the image's 28: a row for each class of stroke, thin to thick. Chance
-# chooses a place in the row, between two of its numbers. Thin strokes come from large scans. Fitted on training
-# images: see docs/decisions.md.
+# chooses a place in the row, between two of its numbers. Thin strokes come from large scans. Fitted on
+# training images: see docs/decisions.md.
 SCAN_SIZES = (
     (42, 50, 52, 53, 55, 60, 71, 73, 74, 76, 78, 84, 86, 88, 90, 91, 94),
     (41, 51, 53, 55, 57, 59, 61, 63, 68, 70, 71, 73, 74, 75, 78, 85, 92),
@@ -122,8 +122,8 @@ def hashed(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
 
 
 def scan_sizes(raw: Pixels, chance: npt.NDArray[np.uint32]) -> _Ints:
-    """How large the scan of each image is: int [B]. Stroke thickness chooses a row of SCAN_SIZES, chance a place
-    in it."""
+    """How large the scan of each image is: int [B]. Stroke thickness chooses a row of SCAN_SIZES, chance a
+    place in it."""
     ink = raw.sum(axis=(1, 2), dtype=np.int64)
     wide = np.pad(raw, ((0, 0), (1, 1), (1, 1))).astype(np.int16)
     edge = np.abs(wide[:, 1:, 1:] - wide[:, :-1, :-1]).sum(axis=(1, 2), dtype=np.int64)
@@ -298,8 +298,8 @@ def boxed_pixels(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
 def _dimmed(levels: _Ints, chance: npt.NDArray[np.uint32]) -> _Ints:
     """levels [B, 20, 20], with all but KEPT_WHITE of the pixels of 255 at 254.
 
-    MNIST's sums were of 32 bits, whose last ones made equal pixels unequal, unless a pixel of the box is a whole
-    number of scan pixels wide. So in most images the brightest alone is 255.
+    MNIST's sums were of 32 bits, whose last ones made equal pixels unequal, unless a pixel of the box is a
+    whole number of scan pixels wide. So in most images the brightest alone is 255.
     """
     flat = levels.reshape(len(levels), _BOX * _BOX).copy()
     image, place = np.nonzero(flat == 255)

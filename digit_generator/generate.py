@@ -7,6 +7,7 @@ it is computed in; in float64 what is left of that lies ten orders of magnitude 
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import json
 import threading
@@ -17,10 +18,12 @@ from typing import Any, Final, TypeGuard, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from digit_generator.choose import MAX_TRIES, Choice, ChoiceError
+from digit_generator.choose import MAX_TRIES, Choice, ChoiceError, choice_path
+from digit_generator.files import UntilChanged, read_at_most
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.finish import edged_pixels, finished_pixels
 from digit_generator.weights import (
+    WeightsError,
     arrays_from_bytes,
     bytes_from_file,
     check_shapes,
@@ -33,6 +36,7 @@ MAX_SEED = 2**32 - 1
 
 LEAKY_SLOPE = 0.2
 BATCHNORM_EPS = 1e-5  # PyTorch's default; a state_dict does not hold it
+MAX_JSON_BYTES = 2**20  # of generator.json: 2 KB
 _CHUNK = 512  # images computed at a time: 10 MB of working memory, and no slower than more
 
 _ALL = slice(None)
@@ -94,6 +98,21 @@ class DigitGenerator:
             choice=Choice.beside(path, digest),
         )
         return generator.variant(raw=raw, every_z=every_z, neat=neat)
+
+    @classmethod
+    def current(cls, path: str | Path | None = None) -> DigitGenerator:
+        """As `load`, for servers: one generator for all who ask, until one of its files changes.
+
+        A file that is refused is not read again either. WeightsError as `load`, or where a file cannot be
+        looked at.
+        """
+        path = find_weights(path)
+        try:
+            return _current.get(
+                [path, path.with_suffix(".json"), choice_path(path)], functools.partial(cls.load, path)
+            )
+        except OSError as error:
+            raise WeightsError(f"{path} cannot be read: {error.strerror}") from None
 
     def variant(self, *, raw: bool = False, every_z: bool = False, neat: int = 0) -> DigitGenerator:
         """The same weights, drawn with another finish or choice; they are shared, not copied.
@@ -330,6 +349,9 @@ class DigitGenerator:
         return hidden
 
 
+_current: UntilChanged[DigitGenerator] = UntilChanged()
+
+
 def latents_from_seeds(
     seeds: Sequence[int] | npt.NDArray[np.integer[Any]], number: int = 0
 ) -> npt.NDArray[np.float64]:
@@ -497,7 +519,7 @@ def _layers_from_arrays(
 def _provenance_from_json(path: Path, digest: str) -> dict[str, Any] | None:
     """generator.json beside the weights, if it is about these very weights."""
     try:
-        provenance = json.loads((path.parent / "generator.json").read_bytes())
+        provenance = json.loads(read_at_most(path.parent / "generator.json", MAX_JSON_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     if isinstance(provenance, dict) and provenance.get("weights_sha256") == digest:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,10 @@ from digit_generator.recipe import MAX_SCALE
 
 MAX_MEGAPIXELS = 64  # larger pictures make Pillow and other readers suspicious
 RECIPE_CHUNK = "digit-generator recipe"  # the keyword of the text chunk in a PNG
+MAX_RECIPE_BYTES = 2**17  # in the file; a morph of 2,000 stops takes 40 KB
+_MAX_CHUNKS = 10_000  # looked at; before the pixels there are a few
+_KEYWORD = RECIPE_CHUNK.encode() + b"\0"
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")  # other programs may save it as another kind
 AnimationFormat = Literal["gif", "webp", "apng"]
 SvgForm = Literal["outline", "pixels", "ink"]
 INK, PAPER = "#1b1b1f", "#fbfaf8"
@@ -67,15 +72,66 @@ def digits_from_training_sheet(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.u
     return digits
 
 
-def recipe_text_from_png(data: bytes) -> str | None:
-    """The recipe in the text chunk of a PNG file, None if it has none. ValueError for what is no PNG."""
+def recipe_text_from_png(png: bytes | BinaryIO) -> str | None:
+    """The recipe in the text chunk of a PNG, None if it has none. ValueError for what is no PNG.
+
+    Of a file, no more is kept than its header and its recipe, however large it is.
+    """
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+        header = _header_and_recipe(io.BytesIO(png) if isinstance(png, bytes) else png)
+        with Image.open(io.BytesIO(header), formats=["PNG"]) as picture:
             text = picture.info.get(RECIPE_CHUNK)
     # What Pillow raises for damaged files: UnidentifiedImageError is an OSError, DecompressionBombError none.
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise ValueError("not a PNG picture, or damaged") from None
     return str(text) if isinstance(text, str) else None
+
+
+def is_whole_png(png: bytes) -> bool:
+    """Whether the checksums of all chunks agree with what is in them, the last chunk included."""
+    if png[:8] != b"\x89PNG\r\n\x1a\n":
+        return False
+    place = 8
+    while place + 12 <= len(png):
+        end = place + 8 + int.from_bytes(png[place : place + 4])
+        if zlib.crc32(png[place + 4 : end]).to_bytes(4) != png[end : end + 4]:
+            return False
+        if end + 4 == len(png):
+            return png[place + 4 : place + 8] == b"IEND"
+        place = end + 4
+    return False
+
+
+def _header_and_recipe(file: BinaryIO) -> bytes:
+    """Of a PNG file, its first chunk, the text chunks of the recipe, and the beginning of its pixels.
+
+    Others are skipped, so that Pillow inflates nothing but what is small. ValueError for what is no PNG.
+    """
+    kept = [file.read(8)]
+    for number in range(_MAX_CHUNKS):
+        start = file.read(8)
+        if len(start) < 8:
+            raise ValueError("it ends before its pixels")
+        length, kind = int.from_bytes(start[:4]), start[4:]
+        if kind == b"IDAT":
+            return b"".join([*kept, start])
+        begin = file.read(min(length, len(_KEYWORD)))
+        if number == 0 or (kind in _TEXT_CHUNKS and begin == _KEYWORD):
+            if length > MAX_RECIPE_BYTES:
+                raise ValueError("its recipe is longer than any")
+            kept += [start, begin, file.read(length - len(begin) + 4)]
+        else:
+            _skip(file, length - len(begin) + 4)
+    raise ValueError(f"it has more than {_MAX_CHUNKS} chunks before its pixels")
+
+
+def _skip(file: BinaryIO, count: int) -> None:
+    """Read on without keeping it, since a pipe cannot be sought in."""
+    while count:
+        skipped = len(file.read(min(count, 2**16)))
+        if not skipped:
+            raise ValueError("it ends within a chunk")
+        count -= skipped
 
 
 def animation_from_pixels(

@@ -9,6 +9,7 @@ in a small file beside the weights, bound to them by their SHA-256.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from digit_generator.errors import DigitGeneratorError
+from digit_generator.files import UntilChanged, read_at_most
 from digit_generator.generate import (
     LATENT_SIZE,
     DigitGenerator,
@@ -34,6 +36,7 @@ from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.shapes import Estimates, estimated_strokes, measured_shapes
 
 SUFFIX = ".style.json"
+MAX_FILE_BYTES = 2**20  # 2 KB
 UNITS = {"thickness": "pixels", "slant": "radians", "width": "pixels"}
 
 SAMPLES = 2000
@@ -120,7 +123,7 @@ class StyleControls:
         path = Path(path)
         learn = f"python -m digit_generator style learn --weights {generator.path or 'FILE'} makes it"
         try:
-            learned = json.loads(path.read_bytes())
+            learned = json.loads(read_at_most(path, MAX_FILE_BYTES))
         except FileNotFoundError:
             raise StyleError(f"{path} does not exist: expected the style controls, and {learn}") from None
         except OSError as error:
@@ -131,6 +134,15 @@ class StyleControls:
             return cls(generator, learned)
         except StyleError as error:
             raise StyleError(f"{path}: {error}; {learn}") from None
+
+    @classmethod
+    def current(cls, generator: DigitGenerator) -> StyleControls:
+        """As `load`, for servers: read once for all who ask, until the style file or the weights change."""
+        paths = [style_path(generator.path)] if generator.path else []
+        try:
+            return _current.get(paths, functools.partial(cls.load, generator), generator.digest)
+        except OSError as error:
+            raise StyleError(f"{paths[0]} cannot be read: {error.strerror}") from None
 
     def ranges(self, digit: int) -> dict[str, tuple[float, float]]:
         """How far each control goes for this digit, (low, high). ValueError for another digit than 0...9."""
@@ -148,7 +160,7 @@ class StyleControls:
         """Thickness, slant and width of the network's images, float [B, 1, 28, 28] in [-1, 1], as the walk
         counts them: float64 [B, 3]. ValueError for another label than 0...9."""
         label = labels_from_digits(labels, len(images))
-        estimate, _ = estimated_shapes((images[:, 0] + 1) / 2)
+        estimate = Estimates((images[:, 0] + 1) / 2).shapes
         return estimate * self._slope[label] + self._intercept[label]
 
     def nearest(self, digit: int, style: Style) -> Style:
@@ -207,6 +219,9 @@ class StyleControls:
                 steps=_STEPS,
             )
         return steered_z
+
+
+_current: UntilChanged[StyleControls] = UntilChanged()
 
 
 def _walk(
@@ -446,6 +461,8 @@ def bytes_from_controls(controls: StyleControls) -> bytes:
 
 
 _COLUMNS = ("slope", "intercept", "low", "high", "spread")
+_LEAST, _LARGEST = 1e-6, 1e3  # of the numbers in a style file, which are about 0.01 to 20
+_LOWEST, _HIGHEST = (0, -math.pi, 0), (28, math.pi, 28)  # of what a picture of 28 pixels can have
 
 
 def _checked_table(learned: Any) -> list[_Floats]:
@@ -463,10 +480,12 @@ def _checked_table(learned: Any) -> list[_Floats]:
         raise StyleError("this is no style file") from error
     slope, _, low, high, spread = table
     if (
-        any(t.shape != (10, 3) or not np.isfinite(t).all() for t in table)
-        or (slope <= 0).any()
-        or (spread <= 0).any()
-        or (low >= high).any()
+        any(t.shape != (10, 3) or not (np.abs(t) <= _LARGEST).all() for t in table)  # finds NaN as well
+        or (slope < _LEAST).any()
+        or (spread < _LEAST).any()
+        or (high - low < _LEAST).any()
+        or (low < _LOWEST).any()
+        or (high > _HIGHEST).any()
     ):
         raise StyleError("this style file holds numbers that no generator gives")
     return table

@@ -211,19 +211,39 @@ def _cut(text: str) -> str:
 # safetensors
 
 
+_SAFETENSORS_DTYPES: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype("?"),
+    **{f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}") for kind in "IU" for size in (1, 2, 4, 8)},
+    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+}
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """A tensor as the header has it, and its bytes. No array is made before all headers are checked."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    data: bytes | bytearray
+
+
 def _arrays_from_safetensors(data: bytes) -> dict[str, _Array]:
-    import safetensors.numpy  # here, since most files are .pth
+    import safetensors  # here, since most files are .pth
 
     if int.from_bytes(data[:8], "little") > min(MAX_HEADER_BYTES, len(data) - 8):
         raise WeightsError(f"is no whole safetensors file: {_COPY}")
     try:
-        arrays = _unwrapped(safetensors.numpy.load(data))
+        declared = {
+            name: _Declared(_SAFETENSORS_DTYPES[told["dtype"]], tuple(told["shape"]), told["data"])
+            for name, told in safetensors.deserialize(data)
+        }
     except safetensors.SafetensorError as error:
         raise WeightsError(f"is no readable safetensors file ({_cut(repr(str(error)))}): {_COPY}") from None
-    except KeyError as error:  # the name of a type that NumPy lacks, such as bfloat16
+    except KeyError as error:  # one that NumPy lacks, such as bfloat16
         raise WeightsError(f"holds numbers of type {error}: save them as float32 or float16") from None
-    check_shapes(arrays)
-    return arrays
+    tensors = _unwrapped(declared)
+    check_shapes(tensors)
+    return {name: np.frombuffer(t.data, t.dtype).reshape(t.shape) for name, t in tensors.items()}
 
 
 # PyTorch's zip format

@@ -177,11 +177,30 @@ def make(generator: DigitGenerator, controls: StyleControls | None, order: Mappi
     stop.button("Stop", key="dataset_stop")  # a press ends this run at the next step of the bar
     try:
         with dataset_lock():
-            st.session_state["dataset.made"] = zip_of_set(generator, controls, order, bar)
+            made = zip_of_set(generator, controls, order, bar)
+            st.session_state["dataset.made"] = made | {
+                "zip": Kept(made["zip"]),
+                "megabytes": len(made["zip"]) / 1e6,
+            }
     except (DatasetError, StyleError, OSError) as error:
         st.warning(escape_markdown(sentence(error)), icon=":material/warning:")
     bar.empty()
     stop.empty()
+
+
+class Kept:
+    """A zip on the disk instead of in memory, until its visitor makes another or is gone for minutes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file.write(data)
+
+    def __del__(self) -> None:
+        self._file.close()  # the file is gone with it
+
+    def read(self) -> bytes:
+        self._file.seek(0)
+        return self._file.read()
 
 
 def zip_of_set(
@@ -229,8 +248,8 @@ def show_made() -> None:
             "`manifest.json` has the details." + made["order"]["variant"].sentences
         )
         st.download_button(
-            f"Download {made['name']} ({len(made['zip']) / 1e6:.1f} MB)",
-            made["zip"],
+            f"Download {made['name']} ({made['megabytes']:.1f} MB)",
+            made["zip"].read,  # only on request: Streamlit keeps in memory what it is given
             made["name"],
             "application/zip",
             key="dataset_zip",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import image_from_pixels, source_from_bytes, source_from_png
+from screens.picture import Drawing, image_from_pixels, source_from_bytes, source_from_png
 from screens.widgets import NAME, escape_markdown, pick_digit, show_again
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
@@ -134,29 +134,6 @@ def bring_back(wanted: tuple[int, int]) -> None:
     shown = st.session_state.drawn
     st.session_state.before = [shown if each == wanted else each for each in st.session_state.before]
     st.session_state.drawn = wanted
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One picture: its pixels, its file with its name, what the page shows, its caption and its alt text.
-
-    In ink the file is an SVG, which the page shows; otherwise the page shows the PNG, which is the file.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    png: bytes
-    caption: str
-    description: str
-    stem: str
-    svg: str = ""
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.stem}.{'svg' if self.svg else 'png'}"
-
-    @property
-    def file(self) -> bytes:
-        return self.svg.encode() if self.svg else self.png
 
 
 def draw(

@@ -26,7 +26,7 @@ from screens import ROOT
 from screens.address import Address, initial_state, show_address
 from screens.chart import chart
 from screens.latents import latents_component, sprite_from_pixels
-from screens.model import generator_or_placeholder, key_of, new_seed
+from screens.model import generator_or_placeholder, key_of, new_seed, turn
 from screens.picture import image_from_pixels, source_from_png
 from screens.widgets import pick_digit, show_title
 
@@ -383,7 +383,8 @@ def show_latents(generator: DigitGenerator | None, digit: int) -> None:
         swept[row * len(FRAMES) : (row + 1) * len(FRAMES), number] = FRAMES
     each = np.concatenate([z, swept])
     # In place: centring would move the strokes by whole pixels.
-    pixels = generator.pixels(each, [digit] * len(each), [seed] * len(each), in_box=False)
+    with turn():
+        pixels = generator.pixels(each, [digit] * len(each), [seed] * len(each), in_box=False)
     frames = pixels[1:].reshape(len(numbers), len(FRAMES), 28, 28)
     st.markdown(
         f"The {digit} with seed {seed} starts from a hundred numbers. These six change it most: drag one and "
@@ -416,7 +417,8 @@ def most_telling(key: tuple[object, ...], digit: int, seed: int, _generator: Dig
     z = _generator.latents([seed], [digit]).repeat(200, axis=0)
     z[np.arange(100), np.arange(100)] = -2
     z[np.arange(100, 200), np.arange(100)] = 2
-    images = _generator.images(z, [digit] * 200)
+    with turn():
+        images = _generator.images(z, [digit] * 200)
     change = np.abs(images[:100] - images[100:]).sum(axis=(1, 2, 3))
     return [int(number) for number in np.argsort(-change)[:SLIDERS]]
 

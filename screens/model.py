@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from digit_generator import weights
-from digit_generator.choose import NEATEST, Choice, choice_path
+from digit_generator.choose import NEATEST, Choice
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from screens.address import Address
@@ -27,7 +28,7 @@ def generator_or_placeholder() -> tuple[Generator, str]:
     path = Path(weights.__file__)
     try:
         path = weights.find_weights()
-        return load_generator(path, versions(path, path.with_suffix(".json"), choice_path(path))), ""
+        return DigitGenerator.current(path), ""
     except (weights.WeightsError, OSError) as error:
         return PlaceholderGenerator(), without_folders(str(error), path.parent)
 
@@ -65,15 +66,10 @@ WAY_OUT = (
 )
 
 
-def versions(*paths: Path) -> list[tuple[int, int] | None]:
-    """Modification time in ns and size in bytes of each file, None for a missing one: part of a cache key."""
-    return [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in paths]
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def load_generator(path: Path, versions: list[tuple[int, int] | None]) -> DigitGenerator:
-    """One generator for all visitors, until its files change. An exception is not cached."""
-    return DigitGenerator.load(path)
+@st.cache_resource
+def turn() -> threading.Lock:
+    """Held by what takes long or much memory: one visitor's at a time, for the others' clicks."""
+    return threading.Lock()
 
 
 def key_of(generator: DigitGenerator) -> tuple[str, int, str, int]:

@@ -20,6 +20,7 @@ from screens.model import (
     new_seed,
     show_switches,
     trained_generator_or_stop,
+    turn,
     variant_from_address,
     variant_of,
 )
@@ -82,7 +83,8 @@ def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, S
     pixels = frames_of(key_of(generator), there_and_back, frames, generator)
     there = pixels[: frames + 2]
     times = frame_times(there_and_back, frames_between=frames)
-    source = source_from_bytes(animation_from_pixels(pixels, "webp", milliseconds=times), "webp")
+    with turn():
+        source = source_from_bytes(animation_from_pixels(pixels, "webp", milliseconds=times), "webp")
     strip = "".join(image_from_pixels(frame, "frame", "") for frame in there)
     st.html(
         f'<div class=morph><img class=moving src="{source}" alt="a {first} turns into a {last} and back">'
@@ -97,7 +99,10 @@ def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, S
     stem = f"{stem_of_morph(there_and_back)}{suffix}"
 
     def animation(kind: AnimationFormat) -> bytes:
-        return animation_from_pixels(pixels, kind, milliseconds=times, scale=SCALE, recipe=recipe.to_text())
+        with turn():
+            return animation_from_pixels(
+                pixels, kind, milliseconds=times, scale=SCALE, recipe=recipe.to_text()
+            )
 
     def sheet() -> bytes:
         text = Recipe.of(generator, stops=stops, frames_between=frames, scale=SCALE).to_text()
@@ -133,7 +138,8 @@ def frames_of(
 
     `key` is key_of the generator.
     """
-    return morph(_generator, stops, frames_between=frames)
+    with turn():
+        return morph(_generator, stops, frames_between=frames)
 
 
 def show_options(seeds: tuple[int, int], initial: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from screens.model import (
     new_seed,
     show_switches,
     trained_generator_or_stop,
+    turn,
     variant_from_address,
     variant_of,
 )
@@ -204,7 +205,8 @@ def written(
     `keys` are key_of the generator and the digest of the controls.
     """
     checked_text(text)
-    return write_number(_generator, text, seed, Style(**dict(style)), _controls)
+    with turn():
+        return write_number(_generator, text, seed, Style(**dict(style)), _controls)
 
 
 def show_many(
@@ -269,7 +271,8 @@ def zip_of_lines(
     bar, stop = st.progress(0.0, "Writing ..."), st.empty()
     stop.button("Stop", key="number_stop")  # a press ends this run at the next step of the bar
     for index, text in enumerate(texts):
-        line = write_number(generator, text, seed + index, style, controls)
+        with turn():
+            line = write_number(generator, text, seed + index, style, controls)
         name = f"line_seed_{seed + index}{suffix}.png"
         recipe = Recipe.of(generator, text=text, seed=seed + index, style=style.asked, controls=controls)
         files[name] = png_from_line(line.picture, recipe=recipe.to_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,30 @@ import streamlit as st
 
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.render import png_from_pixels
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture: its pixels, its file with its name, what the page shows, its caption and its alt text.
+
+    In ink the file is an SVG, which the page shows; otherwise the page shows the PNG, which is the file. The
+    class is here and not in the page's own file, which is executed anew at every click.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    png: bytes
+    caption: str
+    description: str
+    stem: str
+    svg: str = ""
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.stem}.{'svg' if self.svg else 'png'}"
+
+    @property
+    def file(self) -> bytes:
+        return self.svg.encode() if self.svg else self.png
 
 
 @st.cache_data(show_spinner=False)

@@ -15,9 +15,9 @@ import streamlit as st
 
 from digit_generator.generate import DigitGenerator
 from digit_generator.recipe import STROKE_MEASURES
-from digit_generator.style import Style, StyleControls, StyleError, style_path, styled_digits
+from digit_generator.style import Style, StyleControls, StyleError, styled_digits
 from screens.address import style_names
-from screens.model import Generator, versions
+from screens.model import Generator, turn
 from screens.widgets import escape_markdown
 
 STEPS = {"thickness": 0.1, "slant": 0.02, "width": 0.5}
@@ -34,14 +34,12 @@ def controls_or_problem(generator: Generator) -> tuple[StyleControls | None, str
     if not isinstance(generator, DigitGenerator):
         return None, "Placeholders are drawn by rule, so their style cannot be set."
     try:
-        return _load(generator.digest, versions(style_path(generator.path)), generator), ""
-    except (StyleError, OSError) as error:
+        controls = StyleControls.current(generator)
+    except StyleError as error:
         return None, f"Thickness, slant and width cannot be set: {error}."
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _load(digest: str, versions: list[tuple[int, int] | None], _generator: DigitGenerator) -> StyleControls:
-    return StyleControls.load(_generator)
+    if any(low >= high for low, high in (_limits(name, controls) for name in STROKE_MEASURES)):
+        return None, "Thickness, slant and width cannot be set: these weights draw one style alone."
+    return controls, ""
 
 
 Shape = Mapping[str, float]
@@ -144,7 +142,8 @@ def styled_pixels(
 
     `keys` are model.key_of the generator and the digest of the controls.
     """
-    return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
+    with turn():
+        return styled_digits(_generator, digit, seeds, Style(**dict(style)), _controls)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

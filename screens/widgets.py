@@ -41,8 +41,12 @@ def show_again(words: str, command: str) -> None:
 
 
 def escape_markdown(text: str) -> str:
-    """Markdown that shows `text` unchanged: a message may quote a path, a visitor or a broken file."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # in front of other characters, a backslash would show
+    """Markdown that shows `text` unchanged: a message may quote a path, a visitor or a broken file.
+
+    No address in it becomes a link: a word joiner, which nobody sees, stands inside.
+    """
+    escaped = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # in front of others, a backslash would show
+    return re.sub(r"(?i)(https?|www|@)", "\\1\u2060", escaped)
 
 
 def sentence(error: Exception) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import logging
 import os
 import re
 import subprocess
@@ -14,12 +16,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import anyio
 import hypothesis
 import numpy as np
 import pytest
@@ -41,6 +43,7 @@ from digit_generator.render import (
     sheet_from_pixels,
     svg_from_pixels,
 )
+from digit_generator.turns import FullError, GoneError, Lane, SaidOnce
 from tools.serving import free_port, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]
@@ -474,6 +477,14 @@ def test_without_weights_the_server_says_what_is_missing(
         assert answer.json()["detail"].startswith("There is no trained model to draw with: ")
 
 
+@pytest.mark.parametrize("address", ["/docs", "/digits/7.png", "/digits/77.png", "/nothing", "/openapi.json"])
+def test_browsers_are_told_to_be_careful_with_every_answer(client: TestClient, address: str) -> None:
+    headers = client.get(address).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
 # Bounds
 
 
@@ -495,12 +506,7 @@ def test_who_would_wait_too_long_is_told_to_come_again(
     assert answer.json()["detail"] == "It took longer than 0.1 seconds: try again."
 
 
-def test_at_most_two_draw_at_a_time() -> None:
-    assert api._limiter.total_tokens == api.THREADS
-    assert isinstance(api._limiter, anyio.CapacityLimiter)
-
-
-def test_nor_do_more_where_visitors_were_told_to_come_again(
+def test_one_of_a_kind_is_drawn_at_a_time_even_where_visitors_were_told_to_come_again(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock, drawing, most = threading.Lock(), 0, 0
@@ -519,7 +525,137 @@ def test_nor_do_more_where_visitors_were_told_to_come_again(
     monkeypatch.setattr(api, "png_from_pixels", draw)
     codes = {client.get(f"/digits/7.png?seed={seed}").status_code for seed in range(6)}
     assert codes == {503}
-    assert most <= api.THREADS
+    assert most == 1
+
+
+# Turns
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+def test_who_finds_no_place_is_refused_at_once() -> None:
+    async def scene() -> None:
+        lane, go = Lane(3, retry_after=7), threading.Event()
+
+        def work() -> bytes:
+            go.wait(5)
+            return b"drawn"
+
+        waiting = [asyncio.ensure_future(lane.done(work, 5, never)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        start = time.perf_counter()
+        with pytest.raises(FullError) as refused:
+            await lane.done(work, 5, never)
+        assert time.perf_counter() - start < 0.05
+        assert refused.value.retry_after == 7
+        go.set()
+        assert await asyncio.gather(*waiting) == [b"drawn"] * 3
+        assert await lane.done(work, 5, never) == b"drawn", "the places are free again"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("how", ["left", "late", "cancelled"])
+def test_work_that_nobody_waits_for_is_not_begun_and_frees_its_place(how: str) -> None:
+    async def scene() -> None:
+        lane, go, begun = Lane(2, retry_after=1), threading.Event(), []
+        first = asyncio.ensure_future(lane.done(lambda: b"%d" % go.wait(5), 5, never))
+
+        async def leave() -> None:
+            await asyncio.sleep(0.05)
+
+        def work() -> bytes:
+            begun.append(1)
+            return b"drawn"
+
+        gone = leave if how == "left" else never
+        second = asyncio.ensure_future(lane.done(work, 0.2 if how == "late" else 5, gone))
+        if how == "cancelled":
+            await asyncio.sleep(0.05)
+            second.cancel()
+        error = {"left": GoneError, "late": TimeoutError, "cancelled": asyncio.CancelledError}[how]
+        with pytest.raises(error):
+            await second
+        assert not begun
+        third = asyncio.ensure_future(lane.done(lambda: b"drawn", 5, never))
+        await asyncio.sleep(0.05)
+        go.set()
+        assert await asyncio.gather(first, third) == [b"1", b"drawn"]
+        assert not begun, "nobody waits for it any more"
+
+    asyncio.run(scene())
+
+
+def test_what_is_logged_without_end_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    once = SaidOnce(60)
+    passed = []
+    for seconds, message in ((0, "a"), (1, "a"), (1, "b"), (59, "a"), (61, "a")):
+        clock[0] = 100.0 + seconds
+        passed.append(once.filter(logging.LogRecord("asyncio", 40, "", 0, message, (), None)))
+    assert passed == [True, False, True, False, True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_the_server_takes_as_many_descriptors_as_it_may() -> None:
+    code = (
+        "import resource as r; from digit_generator.turns import raise_descriptors\n"
+        "most = min(2000, r.getrlimit(r.RLIMIT_NOFILE)[1]); r.setrlimit(r.RLIMIT_NOFILE, (50, most))\n"
+        "raise_descriptors(); print(r.getrlimit(r.RLIMIT_NOFILE)[0] == most > 50)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).stdout == b"True\n"
+
+
+def test_an_error_of_the_work_is_its_answer() -> None:
+    def fail() -> bytes:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match=r"^no$"):
+        asyncio.run(Lane(1, retry_after=1).done(fail, 5, never))
+
+
+@pytest.mark.parametrize(
+    ("address", "lane"),
+    [
+        ("/digits/7.png?count=5", "_quick"),
+        ("/digits/7.json?count=20", "_quick"),
+        ("/digits/7.svg", "_quick"),
+        ("/digits/7.png?count=100", "_slow"),
+        ("/digits/7.png?count=20&scale=10", "_slow"),
+        ("/numbers/123456789012345678901234.png?scale=10", "_slow"),
+    ],
+)
+def test_what_is_dear_stands_in_another_lane(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, address: str, lane: str
+) -> None:
+    full = Lane(1, retry_after=3)
+    full._free.acquire()
+    monkeypatch.setattr(api, lane, full)
+    answer = client.get(address)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
+    assert answer.json()["detail"] == "Too many requests wait already: try again in 3 seconds."
+    monkeypatch.setattr(api, {"_quick": "_slow", "_slow": "_quick"}[lane], full)
+    monkeypatch.setattr(api, lane, Lane(1, retry_after=1))
+    assert client.get(address).status_code == 200
+
+
+def test_quick_work_does_not_stand_behind_slow_work(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    monkeypatch.setattr(api, "write_number", lambda *_: go.wait(5))
+    with ThreadPoolExecutor(20) as others:
+        dear = [others.submit(client.get, f"/numbers/123{each}.png") for each in range(10, 30)]
+        assert wait(dear, 5, FIRST_COMPLETED).done, "the ones without a place are answered"
+        assert client.get("/digits/7.png?count=5").status_code == 200
+        go.set()
+    refused = [answer.result() for answer in dear if answer.exception() is None]
+    assert {answer.status_code for answer in refused} == {503}
+    assert all(answer.headers["retry-after"] == "5" for answer in refused)
+    assert len(refused) == 20 - api.PLACES["slow"]
 
 
 # Pages of other origins

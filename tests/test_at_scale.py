@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from digit_generator import DigitGenerator
+from digit_generator import DigitGenerator, files
 from digit_generator.bulk import BulkGenerator
 from digit_generator.cli import run
 from digit_generator.dataset import DatasetError, write_dataset
 from digit_generator.dataset import shards as at_scale
 from digit_generator.dataset.plan import Part, plan
 from digit_generator.dataset.shards import Done, Job, shards_of_parts, write_shard, write_shards
+from digit_generator.files import FolderError, locked
 
 COUNT, TEST_COUNT, SHARD_SIZE = 60, 20, 25
 NAMES = [*(f"train-0000{number}-of-00003.parquet" for number in range(3)), "test-00000-of-00001.parquet"]
@@ -175,19 +177,115 @@ def test_what_a_killed_worker_leaves_is_cleared(
     assert {*contents(tmp_path / "set")} == {*NAMES, "_manifest.json"}
 
 
-@pytest.mark.parametrize("fault", ["cut off", "empty", "of other seeds"])
+FAULTS = ["cut off", "empty", "two bytes of a picture", "a label"]
+
+
+def damage(path: Path, fault: str) -> None:
+    """Do to a shard what a disk or a person does; it can still be read as a table where a part of it can."""
+    table, data = pyarrow.parquet.read_table(path), path.read_bytes()
+    if fault == "two bytes of a picture":
+        images = table["image"].to_pylist()
+        png = bytearray(images[3]["bytes"])
+        png[-30:-28] = bytes(255 - byte for byte in png[-30:-28])
+        images[3]["bytes"] = bytes(png)
+        table = table.set_column(0, table.schema.field(0), pyarrow.array(images, table.schema.field(0).type))
+        pyarrow.parquet.write_table(table, path)
+    elif fault == "a label":
+        labels = [9 - table["label"][0].as_py(), *table["label"].to_pylist()[1:]]
+        pyarrow.parquet.write_table(table.set_column(1, "label", pyarrow.array(labels)), path)
+    elif fault == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-200] if fault == "cut off" else b"")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_damaged_shard_is_made_again(
     tmp_path: Path, stopped: Done, write: Callable[..., list[Done]], fault: str
 ) -> None:
     path = tmp_path / "set" / NAMES[0]
     good = path.read_bytes()
-    if fault == "of other seeds":
+    damage(path, fault)
+    assert path.read_bytes() != good
+    done = write()
+    assert (done[0].fresh, done[0].mended) == (True, True)
+    assert not any(each.mended for each in done[1:])
+    assert path.read_bytes() == good
+    assert json.loads((tmp_path / "set" / "_manifest.json").read_text())["files"][NAMES[0]]["bytes"] == len(
+        good
+    )
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "gone"])
+def test_a_set_that_is_no_longer_whole_is_mended(
+    tmp_path: Path, write: Callable[..., list[Done]], fault: str
+) -> None:
+    write()
+    before = contents(tmp_path / "set")
+    damage(tmp_path / "set" / NAMES[1], fault)
+    assert [done.fresh for done in write()] == [False, True, False, False]
+    assert contents(tmp_path / "set") == before
+
+
+def test_a_set_that_is_being_mended_is_not_called_whole(
+    tmp_path: Path, write: Callable[..., list[Done]]
+) -> None:
+    write()
+    (tmp_path / "set" / NAMES[3]).unlink()
+
+    def stop(done: Done) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(progress=stop)
+    assert {*contents(tmp_path / "set")} == {*NAMES[:3], "_unfinished.json"}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("content", ["of other seeds", "a table", "a text"])
+def test_a_file_of_another_with_the_name_of_a_shard_is_left_alone(
+    tmp_path: Path, stopped: Done, write: Callable[..., list[Done]], content: str, whole: bool
+) -> None:
+    if whole:
+        write()
+    path = tmp_path / "set" / NAMES[0]
+    if content == "of other seeds":
         table = pyarrow.parquet.read_table(path)
         pyarrow.parquet.write_table(table.take([*range(1, SHARD_SIZE), 0]), path)
+    elif content == "a table":
+        pyarrow.parquet.write_table(pyarrow.table({"image": ["mine"], "label": [1], "seed": [2]}), path)
     else:
-        path.write_bytes(good[:-200] if fault == "cut off" else b"")
-    assert write()[0].fresh
-    assert path.read_bytes() == good
+        path.write_text("mine")
+    before = path.read_bytes()
+    with pytest.raises(DatasetError, match=r"has the name of a file of this set and is another: move it"):
+        write()
+    assert path.read_bytes() == before
+
+
+def test_two_at_once_do_not_write_into_one_folder(
+    tmp_path: Path, stopped: Done, write: Callable[..., list[Done]]
+) -> None:
+    with (
+        locked(tmp_path / "set"),
+        pytest.raises(FolderError, match=r"another process is writing into .*set:"),
+    ):
+        write()
+    assert len(write()) == 4
+
+
+def test_the_files_are_on_the_disk_before_they_have_their_names(
+    generator: DigitGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(files, "sync", lambda path: synced.append(path.name))
+    monkeypatch.setattr(at_scale, "sync", files.sync)
+    write_shards(tmp_path / "set", generator, 5)
+    end = f".{socket.gethostname()}-{os.getpid()}"
+    name = "train-00000-of-00001.parquet"
+    assert synced == [f".{each}{end}" for each in ("_unfinished.json", name, "_manifest.json")]
+    synced.clear()
+    write_dataset(tmp_path / "one", generator, 5)
+    assert {*synced} == {"manifest.json", "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"}
 
 
 @pytest.mark.parametrize(
@@ -364,8 +462,12 @@ def test_the_command_writes_shards_and_lists_them(
 ) -> None:
     out = tmp_path / "set"
     command = ["dataset", "60", "--test", "20", "--engine", "ray", "--shard-size", "25"]
-    assert run([*command, "--out", str(out), "--weights", str(weights_file)]) == 0
+    command += ["--out", str(out), "--weights", str(weights_file)]
+    assert run(command) == 0
     assert capsys.readouterr().out.split() == [str(out / name) for name in [*NAMES, "_manifest.json"]]
+    damage(out / NAMES[1], "cut off")
+    assert run(command) == 0
+    assert f"{NAMES[1]} was damaged and is made again." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

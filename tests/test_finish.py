@@ -171,8 +171,8 @@ def test_the_scan_size_follows_the_stroke() -> None:
     [(40, {64, 128, 191, 255}), (60, {29, 57, 86, 114, 141, 170, 198, 226, 255})],
 )
 def test_a_scan_of_whole_pixels_has_mnists_few_levels(side: int, levels: set[int]) -> None:
-    """In 1,002 of the first 30,000 training images the first levels are all that there are, in 500 the second:
-    quarters and ninths of 255, truncated towards the middle grey."""
+    """In 1,002 of the first 30,000 training images the first levels are all that there are, in 500 the
+    second: quarters and ninths of 255, truncated towards the middle grey."""
     scan = np.random.RandomState(0).rand(8, 96, 96) < 0.6
     scan[:, :20] = scan[:, 20 + side :] = False
     scan[:, :, :30] = scan[:, :, 30 + side :] = False

@@ -227,7 +227,11 @@ def test_blank_cells_keep_their_place() -> None:
     [
         ("", "'' is empty: expected digits"),
         ("   ", "is empty"),
-        ("12a", r"'a' (character 3) cannot be written: expected digits, the signs . , - : / + € $ £ % ( ) and spaces"),
+        (
+            "12a",
+            "'a' (character 3) cannot be written: expected digits, "
+            "the signs . , - : / + € $ £ % ( ) and spaces",
+        ),
         ("1\n2", r"'\n' (character 2) cannot be written"),
         ("🙂", "cannot be written"),
         ("٣", r"'٣' (character 1) cannot be written"),

@@ -104,6 +104,7 @@ def test_the_wheel_brings_neither_pytorch_nor_streamlit(python: Path) -> None:
     assert names - {"pip", "setuptools", "wheel"} == {
         "click",
         "digit-generator",
+        "filelock",
         "numpy",
         "pillow",
         "safetensors",

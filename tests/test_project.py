@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -69,10 +70,31 @@ def test_the_docs_have_the_tensor_table() -> None:
         "docs/experiments.md",
         "web/index.html",
         ".github/workflows/pages.yml",
+        ".github/SECURITY.md",
     ],
 )
 def test_a_file_that_is_promised_is_there(name: str) -> None:
     assert (ROOT / name).is_file()
+
+
+def test_every_action_is_named_by_its_commit() -> None:
+    """A tag may be moved to other code. Dependabot reads the comment behind it."""
+    used = [
+        line.strip("- \n")
+        for path in (ROOT / ".github" / "workflows").glob("*.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses:" in line
+    ]
+    assert used
+    for line in used:
+        assert re.fullmatch(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
+
+
+def test_dependabot_is_told_what_it_understands() -> None:
+    checker = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
+    assert checker, "check-jsonschema is missing: pip install check-jsonschema"
+    path = ROOT / ".github" / "dependabot.yml"
+    subprocess.run([checker, "--builtin-schema", "vendor.dependabot", str(path)], check=True)
 
 
 def test_generator_pth_is_of_the_size_that_is_promised() -> None:

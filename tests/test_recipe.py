@@ -341,14 +341,6 @@ def test_other_files_get_a_sentence(
     assert err.count("\n") == 1
 
 
-def test_a_huge_file_is_not_read_whole(
-    shell: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("digit_generator.cli.draw.MAX_PNG_BYTES", 10)
-    Path("huge.png").write_bytes(bytes(11))
-    assert "is larger than" in shell("recipe", "huge.png")[2]
-
-
 # The other commands of this file's pictures
 
 

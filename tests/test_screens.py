@@ -12,6 +12,7 @@ import sys
 import zipfile
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,10 +28,15 @@ from digit_generator.generate import latents_from_seeds
 from digit_generator.morph import morph
 from digit_generator.number import write_number
 from digit_generator.recipe import Recipe
-from digit_generator.render import digits_from_training_sheet, recipe_text_from_png
+from digit_generator.render import (
+    animation_from_pixels,
+    digits_from_training_sheet,
+    recipe_text_from_png,
+)
 from digit_generator.style import Style, StyleControls, bytes_from_controls, styled_digits
 from screens.game import pixels_of_tile, tiles_of_round
 from screens.learn import ROWS, card_columns, card_rows, verdict
+from screens.model import turn
 from screens.styles import nearest_style
 from screens.widgets import escape_markdown
 
@@ -368,7 +374,7 @@ def test_a_raw_set_is_raw_and_says_so(choosing: DigitGenerator) -> None:
         page = visit("dataset", count="20", format="npz", raw=raw)
         checked(page.button(key="dataset_make").click().run())
         made[raw] = page.session_state["dataset.made"]
-        with zipfile.ZipFile(io.BytesIO(made[raw]["zip"])) as archive:
+        with zipfile.ZipFile(io.BytesIO(made[raw]["zip"].read())) as archive:
             (name,) = (name for name in archive.namelist() if name.endswith(".npz"))
             arrays = np.load(io.BytesIO(archive.read(name)))
             first = json.loads(archive.read("manifest.json"))["parts"]["train"]["first_image_seed"]
@@ -550,12 +556,30 @@ def test_the_games_generated_tiles_are_the_librarys_and_the_others_are_not(ours:
         np.testing.assert_array_equal(pixels, drawn if tile.generated else real[tile.digit, 3])
 
 
+def test_what_takes_long_is_done_for_one_visitor_at_a_time(
+    ours: DigitGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty at once would take the memory of twenty, and a part of everybody's click."""
+    held = []
+    for work in (morph, animation_from_pixels, write_number):
+
+        def noted(*given: Any, work: Any = work, **named: Any) -> Any:
+            held.append((work.__name__, turn().locked()))
+            return work(*given, **named)
+
+        monkeypatch.setattr(f"{work.__module__}.{work.__name__}", noted)
+    for page in ("morph", "number"):
+        visit(page, seed="77")
+    assert {*held} == {(name, True) for name in ("morph", "animation_from_pixels", "write_number")}
+    assert not turn().locked()
+
+
 def test_a_set_is_made_as_it_was_ordered_and_stays_until_another_is(ours: DigitGenerator) -> None:
     page = visit("dataset", count="50", digits="17", seed="3", format="npz")
     assert "--format npz --seed 3 --shares 1:1,7:1`" in texts(page)
     checked(page.button(key="dataset_make").click().run())
     made = page.session_state["dataset.made"]
-    with zipfile.ZipFile(io.BytesIO(made["zip"])) as archive:
+    with zipfile.ZipFile(io.BytesIO(made["zip"].read())) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         assert manifest["parts"]["train"]["count_of_digit"] == [0, 25, 0, 0, 0, 0, 0, 25, 0, 0]
         (name,) = (name for name in archive.namelist() if name.endswith(".npz"))
@@ -694,3 +718,13 @@ def test_digits_that_are_none_are_told(ours: DigitGenerator) -> None:
 
 def test_text_is_shown_as_it_is_whatever_is_in_it() -> None:
     assert escape_markdown("*a* `b` ☎ é × 1_2") == r"\*a\* \`b\` ☎ é × 1\_2"
+
+
+@pytest.mark.parametrize("address", ["http://a.b/c", "HTTPS://a.b", "www.a.b", "a@b.cd"])
+def test_no_address_in_a_quotation_becomes_a_link(address: str) -> None:
+    """As GitHub's Markdown finds them in a text, whatever is escaped in it."""
+    links = r"(?i)https?://|www\.|[-.\w+]+@[-\w]+\.[-\w.]+"
+    shown = re.sub(r"\\(.)", r"\1", escape_markdown(address))
+    assert re.search(links, address)
+    assert not re.search(links, shown)
+    assert shown.replace("\u2060", "") == address

@@ -203,7 +203,8 @@ def test_the_discriminators_step_leaves_the_generator_alone(recipe_name: str, sm
     trainer = small_trainer(recipe_name, small_set)
     images, labels = small_batch(small_set)
     before_g, before_d = copied(trainer.generator), copied(trainer.discriminators)
-    trainer.discriminator_step(images, torch.zeros_like(images), labels, penalised=trainer.settings.penalty > 0)
+    penalised = trainer.settings.penalty > 0
+    trainer.discriminator_step(images, torch.zeros_like(images), labels, penalised)
     assert_equal_weights(copied(trainer.generator), before_g)
     moved = [
         name
@@ -1004,3 +1005,71 @@ def test_two_epochs_on_the_real_mnist_learn_something(recipe_name: str, tmp_path
     distances = torch.cdist(torch.from_numpy(drawn.reshape(200, 784)).float(), means)
     right = (distances.argmin(dim=1) == torch.arange(200) % 10).float().mean()
     assert right > 0.5, "most digits lie nearest to the mean image of the digit asked for"
+
+
+# Two at once, and what a killed run leaves
+
+
+TRAIN_IN = """
+import pathlib, sys, mnist_gan_training as training
+with training.only_training_in(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_trainings_in_one_folder_do_not_mix(data_dir: Path, tmp_path: Path) -> None:
+    """The lock goes with its process, killed by whatever; it leaves no file."""
+    folder = tmp_path / "training"
+    other = subprocess.Popen(
+        [sys.executable, "-c", TRAIN_IN, str(folder)],
+        cwd=Path(training_file.__file__).parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with other:
+        assert other.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(
+                training_file.TrainingError, match=r"Another training is running in .*training: wait"
+            ),
+            training_file.only_training_in(folder),
+        ):
+            pass
+        other.kill()
+    with training_file.only_training_in(folder):
+        assert {path.name for path in folder.iterdir()} == {".lock"}
+    assert not [*folder.iterdir()]
+
+
+def test_a_second_training_is_told_by_the_command(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data-dir", str(data_dir), "--out", str(tmp_path)]
+    with training_file.only_training_in(tmp_path / "training"), pytest.raises(SystemExit) as exit:
+        training_file.main(arguments)
+    assert exit.value.code == 2
+    assert capsys.readouterr().err.startswith("Another training is running in ")
+
+
+def test_what_a_killed_training_has_half_written_is_cleared(tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+    folder.mkdir()
+    left = [folder / "checkpoint.pth.123.part", tmp_path / "generator.pth.123.part"]
+    kept = [folder / "checkpoint.pth", tmp_path / "generator.pth", tmp_path / "mine.part"]
+    for path in left + kept:
+        path.write_text("half")
+    with training_file.only_training_in(folder):
+        pass
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append([path.name for path in tmp_path.iterdir()]))
+    training_file.write_whole(tmp_path / "checkpoint.pth", b"whole")
+    assert synced == [[f"checkpoint.pth.{os.getpid()}.part"]]
+    assert (tmp_path / "checkpoint.pth").read_bytes() == b"whole"

@@ -41,7 +41,7 @@ export class Choice {
 /** The choice file beside the page; null if it is missing, unreadable or belongs to other weights. */
 export async function fetchChoice(weightsDigest) {
   try {
-    const response = await fetch(FILE)
+    const response = await fetch(FILE, { cache: 'no-cache' })
     const { tensors, metadata } = tensorsFromBytes(new Uint8Array(await response.arrayBuffer()), SHAPES)
     const record = JSON.parse(metadata.choice)
     const positions = record.neat ?? [record] // a file from before there were positions has one

@@ -49,7 +49,7 @@ function start(generator, digest) {
   startDrawings(generator, state, { onShown: inside.follow, onVariant: redraw })
   element('hand').hidden = !generator.choice
   if (digest) element('weights').textContent = ` (weights ${digest.slice(0, 8)})`
-  if (location.hash) document.querySelector(`section${location.hash}`)?.scrollIntoView()
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView()
   keepForOffline()
 }
 

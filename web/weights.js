@@ -32,7 +32,7 @@ export class WeightsError extends Error {}
 export async function fetchWeights(onProgress = () => {}) {
   let response
   try {
-    response = await fetch(FILE)
+    response = await fetch(FILE, { cache: 'no-cache' }) // asks whether the kept ones are still those of the server
   } catch {
     throw new WeightsError(`The weights could not be fetched (${FILE}). Reload this page when there is a network.`)
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from digit_generator.cli.options import (
     SCALE_HELP,
     Mistake,
     WholeNumber,
+    alone_in,
     drawing_options,
     generator_from_options,
     generator_from_weights,
@@ -27,7 +29,7 @@ from digit_generator.cli.options import (
     style_options,
     write_file,
 )
-from digit_generator.files import write_whole
+from digit_generator.files import remove_unfinished, write_whole
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.morph import frame_times
@@ -59,7 +61,6 @@ from digit_generator.style import Style, StyleControls, StyleError, styled_digit
 from digit_generator.weights import WeightsError, digest_of_file, find_weights
 
 METADATA = "metadata.jsonl"  # as Hugging Face's imagefolder reads it
-MAX_PNG_BYTES = 100 * 10**6
 
 
 @click.command()
@@ -140,10 +141,9 @@ def generate(
     else:
         controls = StyleControls.load(generator) if style.asked else None
         pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
-    stem, suffix = (
-        stem_of_digit(digit, placeholder=placeholder),
-        style_suffix(style.asked, raw=raw, neat=neat),
-    )
+    remove_unfinished(out)
+    stem = stem_of_digit(digit, placeholder=placeholder)
+    suffix = style_suffix(style.asked, raw=raw, neat=neat)
     recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
     if sheet:
         try:
@@ -250,6 +250,7 @@ def morph(
             picture = animation_from_pixels(pixels, kind, milliseconds=times, scale=scale, recipe=recipe)
     except ValueError as error:
         raise Mistake(f"{error}.") from None
+    remove_unfinished(out)
     strip = "_strip" if kind == "strip" else ""
     ending = kind if kind in ("gif", "webp") else "png"
     write_file(out / f"{stem_of_morph(path)}{strip}{style_suffix({}, raw=raw, neat=neat)}.{ending}", picture)
@@ -357,6 +358,7 @@ def number(
     stem = "line" if text is None else stem_of_text(texts[0])
     ending = f"{style_suffix(style.asked, raw=raw, neat=neat)}.png"
     names = [f"{stem}_seed_{number}{ending}" for number in range(seed, last + 1)]
+    click.get_current_context().with_resource(alone_in(out))
     recipes = [
         Recipe.of(
             generator, text=text, seed=number, style=style.asked, controls=controls, scale=scale
@@ -395,19 +397,15 @@ def recipe(file: Path) -> None:
     """
     try:
         with file.open("rb") as opened:
-            data = opened.read(MAX_PNG_BYTES + 1)
-    except OSError as error:
-        raise Mistake(f"{file} cannot be read ({error.strerror}): name a PNG picture.") from None
-    if len(data) > MAX_PNG_BYTES:
-        raise Mistake(f"{file} is larger than {MAX_PNG_BYTES // 10**6} MB: no picture of this program is.")
-    try:
-        text = recipe_text_from_png(data)
+            text = recipe_text_from_png(opened)
         if text is None:
             raise Mistake(
                 f"{file} carries no recipe: it was not drawn by this program,"
                 " or another one has saved it again without."
             )
         told = Recipe.from_text(text)
+    except OSError as error:
+        raise Mistake(f"{file} cannot be read ({error.strerror}): name a PNG picture.") from None
     except RecipeError as error:
         raise Mistake(f"{file} cannot be drawn again: {error}.") from None
     except ValueError as error:
@@ -459,7 +457,11 @@ def texts_from_file(path: Path) -> list[str]:
 
 
 class Metadata:
-    """metadata.jsonl of a folder: a line for each picture, added as soon as the picture is there."""
+    """metadata.jsonl of a folder: a line for each picture.
+
+    A line is there before its picture is and is taken back if that does not come, so that no picture is
+    without one. Where a process was killed between the two, the next one removes the line.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / METADATA
@@ -484,20 +486,23 @@ class Metadata:
         return name in self.known and _recipe_in_png(self.folder / name) == recipe
 
     def add(self, name: str, picture: bytes, line: str) -> None:
-        """Write the picture and its line, or neither."""
-        path = self.folder / name
+        """Write the line and its picture, or neither."""
+        size = self.path.stat().st_size if self.path.exists() else 0
         try:
-            make_file(path, picture)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
-        except BaseException as error:
-            if name not in self.known:
-                with suppress(OSError):
-                    path.unlink()
-            if isinstance(error, OSError):
+            try:
+                with self.path.open("ab") as file:
+                    file.write(f"{line}\n".encode())
+            except OSError as error:
                 raise Mistake(
                     f"{self.path} cannot be written ({error.strerror}): choose another folder with --out."
                 ) from None
+            make_file(self.folder / name, picture)
+        except BaseException:
+            with suppress(OSError):
+                if size:
+                    os.truncate(self.path, size)
+                else:
+                    self.path.unlink()
             raise
         self.rewritten |= name in self.known
         self.known[name] = line
@@ -509,7 +514,7 @@ class Metadata:
         click.echo(self.path)
 
     def _read(self) -> dict[str, str]:
-        """The lines that are there, by picture, without a last one that a stop has cut short."""
+        """The lines that are there, by picture: the last of each, and none that a stop has cut short."""
         try:
             text = self.path.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
@@ -529,14 +534,16 @@ class Metadata:
             raise Mistake(
                 f"{self.path} holds no lines of this program: choose another folder with --out."
             ) from None
-        if unfinished:
-            write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
+        known = {name: line for name, line in known.items() if (self.folder / name).exists()}
+        if unfinished or len(known) < len(lines):
+            write_whole(self.path, "".join(f"{line}\n" for line in known.values()).encode(), synced=True)
         return known
 
 
 def _recipe_in_png(path: Path) -> str | None:
     try:
-        return recipe_text_from_png(path.read_bytes())
+        with path.open("rb") as file:
+            return recipe_text_from_png(file)
     except (OSError, ValueError):
         return None
 

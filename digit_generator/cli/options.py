@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from digit_generator.choose import NEATEST, ChoiceError
-from digit_generator.files import write_whole
+from digit_generator.files import locked, remove_unfinished, write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import STROKE_MEASURES
@@ -149,6 +150,23 @@ def generator_from_weights(
         return generator.variant(raw=raw, every_z=every_z, neat=neat)
     except ChoiceError as error:
         raise Mistake(f"{error}.") from None
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Write into the folder, which is made if need be, as the only process; another gets a sentence."""
+    try:
+        with locked(folder):
+            remove_unfinished(folder)
+            yield
+    except FileExistsError:
+        raise Mistake(
+            f"{folder} is a file: a folder is needed there, so choose another with --out."
+        ) from None
+    except OSError as error:
+        raise Mistake(
+            f"{folder} cannot be written ({error.strerror}): choose another folder with --out."
+        ) from None
 
 
 def write_file(path: Path, data: bytes, *, option: str = "--out") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -20,7 +21,7 @@ from digit_generator.cli.options import (
 from digit_generator.dataset import MAX_COUNT as MAX_SET
 from digit_generator.dataset import SetFormat, manifest_name, write_dataset
 from digit_generator.dataset.shards import MAX_COUNT as MAX_SHARDED
-from digit_generator.dataset.shards import SHARD_SIZE, write_shards
+from digit_generator.dataset.shards import SHARD_SIZE, Done, write_shards
 from digit_generator.generate import MAX_SEED
 from digit_generator.style import Style, StyleControls
 
@@ -141,6 +142,12 @@ def dataset(
     generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
     style = Style(thickness, slant, width)
     controls = StyleControls.load(generator) if style.asked else None
+
+    def told(done: Done) -> None:
+        bar.update(done.count)
+        if done.mended:
+            tqdm.write(f"{done.shard.name} was damaged and is made again.", sys.stderr)
+
     with tqdm(total=count + test_count, unit="digit", unit_scale=True, desc=str(out), delay=0.5) as bar:
         style_asked = style if style.asked else None
         if engine == "ray":
@@ -156,7 +163,7 @@ def dataset(
                 shard_size=shard_size or SHARD_SIZE,
                 address=address,
                 workers=workers,
-                progress=lambda done: bar.update(done.count),
+                progress=told,
             )
         else:
             manifest = write_dataset(

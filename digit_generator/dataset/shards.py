@@ -2,7 +2,8 @@
 
 The set of `dataset`, item for item, in Parquet files of at most `shard_size` images with one manifest. Each
 file is written beside its own name and renamed when it is whole, so that a run that is stopped, by whatever,
-goes on with the files that are missing when it is called again in the same way.
+goes on with the files that are missing when it is called again in the same way. What is there is read again:
+by its digest if the manifest has it, else by its labels, seeds and recipe, and the checksums in its pictures.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from digit_generator import __version__
 from digit_generator.bulk import BulkGenerator
@@ -37,9 +37,10 @@ from digit_generator.dataset.folder import (
 from digit_generator.dataset.formats import BYTES, open_parquet, parquet_name, versions
 from digit_generator.dataset.plan import DatasetError, Part, part_record, plan
 from digit_generator.dataset.write import asked_style, blocks
-from digit_generator.files import write_whole
+from digit_generator.files import locked, sync, unfinished_path, write_whole
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_whole
 from digit_generator.recipe import Recipe
+from digit_generator.render import is_whole_png, recipe_text_from_png
 
 if TYPE_CHECKING:
     from digit_generator.style import Style, StyleControls
@@ -70,6 +71,7 @@ class Done:
     """A shard that is there, whole: the file's bytes and SHA-256, and who saw to it.
 
     fresh: whether it was made now; else it was found there and agrees with the plan.
+    mended: whether it was made in the place of a damaged one.
     """
 
     shard: Shard
@@ -78,6 +80,7 @@ class Done:
     fresh: bool
     node: str
     pid: int
+    mended: bool = False
 
     @property
     def count(self) -> int:
@@ -95,6 +98,7 @@ class Job:
     shards: list[Shard]
     style: Style | None
     controls: StyleControls | None
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the shards, where a manifest has them
 
 
 def write_shards(
@@ -118,12 +122,13 @@ def write_shards(
     address: of a Ray cluster, such as "10.0.0.1:6379", whose machines all have this version of the package
         and the folder `out` by this very name; None: RAY_ADDRESS, else this machine alone.
     workers: how many at a time, at most; None: one for each core.
-    progress: called with each shard when it is there.
+    progress: called with each shard when it is there; of a set that is whole, with none.
     The others are those of dataset.write_dataset; controls must be picklable.
 
     Returns the manifest, as its file has it. DatasetError for other arguments, a folder with anything
     but this set in it, a library that is not installed, a cluster that does not answer, a disk that is full
-    or cannot be written. What was written by then stays and is not made again.
+    or cannot be written; files.FolderError where another process writes into the folder. What was written
+    by then stays and is not made again.
     """
     out = Path(out).absolute()
     asked = asked_style(style, controls)
@@ -145,34 +150,54 @@ def write_shards(
         "shard_size": shard_size,
         "parts": {part.name: part_record(part) for part in parts},
     }
-    whole = _begun(out, identity)
-    if whole is not None:
-        return whole
+    told = _begun(out, identity)
+    digests = _digests(told, shards) if told else {}
+    if told and digests and _is_whole(out, digests):
+        return told
     try:
         missing = sum(shard.stop - shard.start for shard in shards if not (out / shard.name).exists())
         check_space(out, missing * BYTES["parquet"])
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / UNFINISHED, bytes_of_manifest(identity))
-        job = Job(__version__, out, generator, parts, shards, style, controls)
-        files: dict[str, dict[str, Any]] = {}
-        for done in _run(job, address, workers):
-            _check_shared(out / done.shard.name, done)
-            files[done.shard.name] = {"bytes": done.bytes, "sha256": done.sha256}
-            if progress:
-                progress(done)
-        manifest = {
-            "made_by": f"digit_generator {__version__}",
-            **identity,
-            "versions": versions("parquet"),
-            "files": {shard.name: files[shard.name] for shard in shards},
-        }
-        for path in out.glob(".*.parquet.*"):  # what killed workers had begun
-            path.unlink()
-        write_whole(out / manifest_name("parquet"), bytes_of_manifest(manifest))
-        for name in (UNFINISHED, UNFINISHED.removeprefix("_")):
-            (out / name).unlink(missing_ok=True)
+        with locked(out):
+            return _write_missing(
+                Job(__version__, out, generator, parts, shards, style, controls, digests),
+                identity,
+                address,
+                workers,
+                progress,
+            )
     except OSError as error:
         raise DatasetError(write_error_message(out, error)) from None
+
+
+def _write_missing(
+    job: Job,
+    identity: dict[str, Any],
+    address: str | None,
+    workers: int | None,
+    progress: Callable[[Done], object] | None,
+) -> dict[str, Any]:
+    """See to all shards, then say in the manifest, which is returned, that the set is whole."""
+    out, manifest_path = job.out, job.out / manifest_name("parquet")
+    write_whole(out / UNFINISHED, bytes_of_manifest(identity), synced=True)
+    for name in (manifest_path.name, MANIFEST):  # of a set that is no longer whole
+        (out / name).unlink(missing_ok=True)
+    files: dict[str, dict[str, Any]] = {}
+    for done in _run(job, address, workers):
+        _check_shared(out / done.shard.name, done)
+        files[done.shard.name] = {"bytes": done.bytes, "sha256": done.sha256}
+        if progress:
+            progress(done)
+    manifest = {
+        "made_by": f"digit_generator {__version__}",
+        **identity,
+        "versions": versions("parquet"),
+        "files": {shard.name: files[shard.name] for shard in job.shards},
+    }
+    for path in out.glob(".*.parquet.*"):  # what killed workers had begun
+        path.unlink()
+    write_whole(manifest_path, bytes_of_manifest(manifest), synced=True)
+    for name in (UNFINISHED, UNFINISHED.removeprefix("_")):
+        (out / name).unlink(missing_ok=True)
     return manifest
 
 
@@ -195,38 +220,85 @@ def shards_of_parts(parts: list[Part], shard_size: int) -> list[Shard]:
 
 
 def write_shard(job: Job, shard: Shard, bulk: BulkGenerator) -> Done:
-    """See to it that the file is there, whole. OSError if it cannot be written."""
+    """See to it that the file is there, whole. OSError if it cannot be written.
+
+    DatasetError if another's file has its name.
+    """
     path = job.out / shard.name
     part = job.parts[shard.part].piece(shard.start, shard.stop)
-    fresh = not _is_there(path, part)
+    asked = asked_style(job.style, job.controls)
+    recipe = Recipe.of(job.generator, digit=0, style=asked, controls=job.controls)
+    mended = path.exists()
+    fresh = not _is_there(path, part, recipe, job.digests.get(shard.name))
     if fresh:
-        unfinished = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
-        asked = asked_style(job.style, job.controls)
-        recipe = Recipe.of(job.generator, digit=0, style=asked, controls=job.controls)
+        unfinished = unfinished_path(path)
         try:
             with ExitStack() as stack:
                 write = open_parquet(unfinished, recipe, stack)
                 for block in blocks(bulk, part, job.style, job.controls):
                     write(block)
-            with unfinished.open("r+b") as file:  # Windows syncs no file that was opened to be read
-                os.fsync(file.fileno())  # else a power cut may leave the name without the bytes
+            sync(unfinished)  # else a power cut may leave the name without the bytes
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
     told = file_record(path)
-    return Done(shard, told["bytes"], told["sha256"], fresh, socket.gethostname(), os.getpid())
+    node = socket.gethostname()
+    return Done(shard, told["bytes"], told["sha256"], fresh, node, os.getpid(), fresh and mended)
 
 
-def _is_there(path: Path, part: Part) -> bool:
-    """Whether the file is there and has the labels and seeds of the part; one that is damaged has not."""
+def _is_there(path: Path, part: Part, recipe: Recipe, digest: str | None) -> bool:
+    """Whether the file is there, whole. DatasetError if it is another's, which is not to be lost."""
     import pyarrow
     import pyarrow.parquet
 
+    if digest and path.exists() and file_record(path)["sha256"] == digest:
+        return True
     try:
-        table = pyarrow.parquet.read_table(path, columns=["label", "seed"])
-    except (OSError, pyarrow.ArrowException):  # ArrowInvalid, of a damaged file, is no OSError
+        table = pyarrow.parquet.read_table(path)
+    except FileNotFoundError:
         return False
-    return np.array_equal(table["label"], part.labels) and np.array_equal(table["seed"], part.seeds)
+    except (OSError, pyarrow.ArrowException):  # ArrowInvalid, of a damaged file, is no OSError
+        with path.open("rb") as file:
+            if file.read(4) in (b"PAR1", b""):
+                return False
+        table = pyarrow.table({})
+    labels, seeds = part.labels.tolist(), part.seeds.tolist()
+    try:
+        pictures = [image["bytes"] for image in table["image"].to_pylist()]
+        is_ours = any(
+            recipe_text_from_png(pictures[i]) == replace(recipe, digit=labels[i], seed=seeds[i]).to_text()
+            for i in {0, len(labels) // 2, len(labels) - 1}
+        )
+    except (KeyError, IndexError, TypeError, ValueError):  # no such column, or no PNG in it
+        is_ours = False
+    if not is_ours:
+        raise DatasetError(
+            f"{path} has the name of a file of this set and is another: move it away, and call again"
+        )
+    return (
+        not digest  # else it is not what the manifest was written for
+        and table["label"].to_pylist() == labels
+        and table["seed"].to_pylist() == seeds
+        and all(map(is_whole_png, pictures))
+    )
+
+
+def _digests(manifest: dict[str, Any], shards: list[Shard]) -> dict[str, str]:
+    """SHA-256 of each shard by the manifest; none at all if it lacks one."""
+    try:
+        return {shard.name: str(manifest["files"][shard.name]["sha256"]) for shard in shards}
+    except (KeyError, TypeError):
+        return {}
+
+
+def _is_whole(out: Path, digests: Mapping[str, str]) -> bool:
+    """Whether the files are there as the manifest says."""
+
+    def agrees(name: str, digest: str) -> bool:
+        return (out / name).is_file() and file_record(out / name)["sha256"] == digest
+
+    with ThreadPoolExecutor() as threads:  # digests are computed outside of Python's lock
+        return all(threads.map(agrees, digests, digests.values()))
 
 
 def _begun(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
@@ -300,7 +372,7 @@ def _run(job: Job, address: str | None, workers: int | None) -> Iterator[Done]:
             ) from error
 
 
-_ROW = ("bytes", "sha256", "fresh", "node", "pid")  # the fields of Done after the shard
+_ROW = ("bytes", "sha256", "fresh", "node", "pid", "mended")  # the fields of Done after the shard
 
 
 def _work(sent: Any, row: dict[str, Any]) -> dict[str, Any]:

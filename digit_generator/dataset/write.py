@@ -28,6 +28,7 @@ from digit_generator.dataset.folder import (
 )
 from digit_generator.dataset.formats import BYTES, WRITERS, Block, SetFormat, check_library, versions
 from digit_generator.dataset.plan import DatasetError, Part, part_record, plan
+from digit_generator.files import remove_unfinished, sync_folder, unfinished_path
 from digit_generator.generate import DigitGenerator
 from digit_generator.recipe import Recipe
 
@@ -75,7 +76,8 @@ def write_dataset(
     # would fail on Windows before Python 3.12.
     if os.path.ismount(out):
         raise DatasetError(f"{out} is a mount point: name a folder in it, which will be made")
-    unfinished = out.resolve().with_name(f".{out.resolve().name}.{os.getpid()}")
+    unfinished = unfinished_path(out.resolve())
+    remove_unfinished(unfinished.parent, out.resolve().name)
     try:
         check_space(out, (count + test_count) * BYTES[format])
         unfinished.mkdir(parents=True)
@@ -106,6 +108,7 @@ def write_dataset(
             "files": file_records(unfinished, format),
         }
         (unfinished / manifest_name(format)).write_bytes(bytes_of_manifest(manifest))
+        sync_folder(unfinished)
         place = out.resolve()  # of a link, where it leads
         if place.exists():
             place.rmdir()
