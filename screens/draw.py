@@ -407,7 +407,10 @@ def show_options(
     `loaded` is the generator before its switches made it `generator`. A link with a style opens the expander.
     """
     options = st.expander(
-        "Options: how many, seed, style", bool(style_names(initial)), key="options", on_change="rerun"
+        "Options: how many, seed, style, ink, neat",
+        bool(style_names(initial)),
+        key="options",
+        on_change="rerun",
     )
     if not options.open:
         return
