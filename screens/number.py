@@ -41,7 +41,8 @@ MAX_PATTERN = 40  # characters
 def main() -> None:
     show_title(
         "Write a number",
-        "Dates, prices and phone numbers: digits, spaces and the signs . , - : / + € $ £ % ( ) in one handwriting.",
+        "Dates, prices and phone numbers: digits, spaces and the signs . , - : / + € $ £ % ( ) "
+        "in one handwriting.",
     )
     loaded = trained_generator_or_stop()
     initial = initial_state("number", state_from_address)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -83,3 +86,9 @@ def test_the_table_goes_into_the_page_and_is_told_where_there_is_no_place() -> N
     assert lines.page_with_table(told, report) == told
     with pytest.raises(EvaluationError, match="has no <!-- reader:begin -->"):
         lines.page_with_table("a", report)
+
+
+def test_the_table_of_the_page_is_that_of_the_measured_figures() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "lines.md").read_text(encoding="utf-8")
+    assert lines.page_with_table(page, json.loads((docs / "lines.json").read_text())) == page
