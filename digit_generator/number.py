@@ -11,11 +11,11 @@ import json
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,8 @@ _RING = 2.8  # the radius of the circles of %
 _SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
 
 _Pixels = npt.NDArray[np.uint8]
+_Part = TypeVar("_Part")
+_Drawn = TypeVar("_Drawn")
 
 
 class NumberError(DigitGeneratorError):
@@ -233,16 +235,29 @@ def lines_in_order(
     seeds = checked_seeds(seeds)
     if style is not None and style.asked:
         controls = controls or StyleControls.load(generator)
+    parts = [slice(start, start + _LINES_TOGETHER) for start in range(0, len(texts), _LINES_TOGETHER)]
+    for lines in in_order(
+        lambda part: write_numbers(generator, texts[part], seeds[part], style, controls), parts
+    ):
+        yield from lines
+
+
+def in_order(draw: Callable[[_Part], _Drawn], parts: Sequence[_Part]) -> Iterator[_Drawn]:
+    """`draw` of each part, one after the other, by as many threads as there are cores: one part for each is
+    drawn ahead of the reader."""
     cores = min(os.cpu_count() or 1, _MAX_CORES)
+    waiting: deque[Future[_Drawn]] = deque()
     with ThreadPoolExecutor(cores) as pool:
-        waiting: deque[Future[list[Line]]] = deque()
-        for start in range(0, len(texts), _LINES_TOGETHER):
-            part = slice(start, start + _LINES_TOGETHER)
-            waiting.append(pool.submit(write_numbers, generator, texts[part], seeds[part], style, controls))
-            if len(waiting) > cores:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        try:
+            for part in parts:
+                waiting.append(pool.submit(draw, part))
+                if len(waiting) > cores:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:  # the reader has stopped: what has not begun is not wanted
+            for future in waiting:
+                future.cancel()
 
 
 def strokes_of_hands(pixels: _Pixels, owner: npt.NDArray[np.int64], count: int) -> list[tuple[float, float]]:

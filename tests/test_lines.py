@@ -411,7 +411,7 @@ def test_the_command_writes_a_set_and_prints_one_line(capsys: pytest.CaptureFixt
         (["3", "--pattern", "#", "--height", "5"], "height is 5.0: expected 16 to 512"),
         (["3", "--pattern", "#", "--blur", "a"], "'a' is no number such as 2.5, or range such as 2:3"),
         (["3", "--pattern", "#", "--ink", "red"], "ink is 'red': expected a colour"),
-        (["3", "--pattern", "#", "--one-hand", "0:1"], "--one-hand takes one number"),
+        (["3", "--pattern", "#", "--one-hand", "0:1"], "'0:1' is not a number such as"),
         (["3", "--pattern", "#", "--one-hand", "3"], "one_hand is 3.0: expected a share from 0 to 1"),
         (["3", "--pattern", "#", "--shares", "7:0"], "the shares are"),
         (["3", "--pattern", "#", "--lines-per-page", "2"], "imagefolder has one line a picture"),

@@ -119,7 +119,7 @@ def test_every_file_of_the_package_stands_under_an_import_contract() -> None:
     assert set(layers) == modules - {"digit_generator.__init__"} | rooms - {"digit_generator.evaluation"}
 
 
-@pytest.mark.parametrize("room", ["dataset", "cli", "evaluation"])
+@pytest.mark.parametrize("room", ["dataset", "lines", "cli", "evaluation"])
 def test_every_file_of_a_room_stands_under_its_import_contract(room: str) -> None:
     (layers,) = (
         contract["layers"]

@@ -80,6 +80,15 @@ STEPS = (
         ("docs/style.json", "docs/style.md"),
     ),
     Step(
+        "lines-report",
+        ("-m", "digit_generator.evaluation.lines", "--data-dir", DATA_DIR, "--out", "docs"),
+        (
+            *(*STYLED, f"{PACKAGE}/number.py", f"{EVALUATION}/lines.py", f"{EVALUATION}/protocol.py"),
+            *(f"{EVALUATION}/networks/{name}.py" for name in ("ocr", "reader")),
+        ),
+        ("docs/lines.json", "docs/lines.md"),
+    ),
+    Step(
         "card",
         ("-m", "digit_generator.evaluation", "generator.pth", "--data-dir", DATA_DIR, "--out", "docs"),
         (*DIGITS, CLASSIC, f"{EVALUATION}/**/*.py", f"{EVALUATION}/networks/*.safetensors"),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from digit_generator.cli.draw import texts_from_file
 from digit_generator.cli.options import (
+    Measure,
     Mistake,
     WholeNumber,
     drawing_options,
@@ -84,7 +85,7 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--overlap",
-    type=Range(),
+    type=Measure(),
     metavar="NUMBER",
     default=0.0,
     help="0 to 0.9: how much of a line the next one on a page may cover.  [default: 0]",
@@ -100,7 +101,7 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--one-hand",
-    type=Range(),
+    type=Measure(),
     metavar="NUMBER",
     default=1.0,
     help="0 to 1: the share of lines in one hand; in the others each digit has its own.  [default: 1]",
@@ -130,10 +131,10 @@ def lines(
     list_file: Path | None,
     kind: LineFormat,
     lines_per_page: int,
-    overlap: Value,
+    overlap: float,
     seed: int,
     shares: dict[int, float] | None,
-    one_hand: Value,
+    one_hand: float,
     ink: str,
     paper: str,
     form: Form,
@@ -162,15 +163,12 @@ def lines(
         raise Mistake("Give one of --pattern and --list, such as: lines 1000 --pattern '#####-####'.")
     if list_file and shares:
         raise Mistake("--shares is about the # of a pattern: leave out it or --list.")
-    for name, value in (("overlap", overlap), ("one-hand", one_hand)):
-        if isinstance(value, tuple):
-            raise Mistake(f"--{name} takes one number, such as 0.3.")
     texts = Pattern(pattern or "", shares) if list_file is None else texts_from_file(list_file)
     asked = {name: value for name, value in settings.items() if value is not None}
     style = {name: asked.pop(name) for name in STROKE_MEASURES if name in asked}
-    look = Look(ink=ink, paper=paper, form=form, **asked)  # type: ignore[arg-type]
+    look = Look(ink=ink, paper=paper, form=form, **asked)
     generator = generator_from_weights(weights, raw=raw, every_z=every_z)
-    source = LineSource(generator, texts, seed=seed, look=look, one_hand=one_hand, style=style)  # type: ignore[arg-type]
+    source = LineSource(generator, texts, seed=seed, look=look, one_hand=one_hand, style=style)
     with tqdm(total=count, unit="pictures", desc=str(out), delay=0.5) as bar:
         manifest = write_lines(
             out,
@@ -178,7 +176,7 @@ def lines(
             count,
             format=kind,
             lines_per_page=lines_per_page,
-            overlap=overlap,  # type: ignore[arg-type]
+            overlap=overlap,
             shard_size=shard_size,
             progress=bar.update,
         )

@@ -32,6 +32,7 @@ from digit_generator.lines.formats import (
 )
 from digit_generator.lines.looks import Picture
 from digit_generator.lines.source import LineSource
+from digit_generator.number import in_order
 
 MAX_LINES = 10_000_000
 MAX_ON_PAGE = 100
@@ -115,15 +116,15 @@ class _Work:
 
     def pictures(self, numbers: list[int]) -> Iterator[tuple[int, Picture]]:
         together = max(1, _TOGETHER // self.lines_per_page)
-        for start in range(0, len(numbers), together):
-            part = numbers[start : start + together]
-            drawn = (
-                self.source.pictures(part)
-                if self.lines_per_page == 1
-                else self.source.pages(part, self.lines_per_page, self.overlap)
-            )
+        parts = [numbers[start : start + together] for start in range(0, len(numbers), together)]
+        for part, drawn in zip(parts, in_order(self._drawn, parts), strict=True):
             yield from zip(part, drawn, strict=True)
             self.progress(len(part))
+
+    def _drawn(self, numbers: list[int]) -> list[Picture]:
+        if self.lines_per_page == 1:
+            return self.source.pictures(numbers)
+        return self.source.pages(numbers, self.lines_per_page, self.overlap)
 
 
 def _write_pictures(work: _Work, rows: dict[str, dict[str, Any]]) -> None:

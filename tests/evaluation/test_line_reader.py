@@ -1,0 +1,94 @@
+"""The reader of lines: its errors are counted as defined, and it learns to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digit_generator.evaluation import lines
+from digit_generator.evaluation.data import Digits, EvaluationError
+from digit_generator.evaluation.networks.reader import HEIGHT, fitted_line, texts_of_reader, trained_reader
+from digit_generator.evaluation.protocol import LineTraining
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "distance"),
+    [("", "", 0), ("12", "12", 0), ("12", "", 2), ("12", "21", 2), ("1234", "134", 1), ("15", "1785", 2)],
+)
+def test_edit_distance(a: str, b: str, distance: int) -> None:
+    assert lines.edit_distance(a, b) == lines.edit_distance(b, a) == distance
+
+
+def test_errors_are_shares_of_characters_and_of_lines() -> None:
+    assert lines.errors(["12", "345"], ["12", "344"]) == {"character": 1 / 5, "line": 1 / 2}
+
+
+def test_a_line_is_as_high_as_the_reader_wants() -> None:
+    low, high = np.full((30, 50), 9, np.uint8), np.full((72, 50), 9, np.uint8)
+    assert fitted_line(low).shape == (HEIGHT, 50)
+    np.testing.assert_array_equal(fitted_line(low)[3:33], low)
+    assert fitted_line(high).shape == (HEIGHT, 25)
+
+
+def test_texts_have_three_to_five_digits() -> None:
+    texts = lines.random_texts(200, np.random.RandomState(0))
+    assert {len(text) for text in texts} == {3, 4, 5}
+    assert set("".join(texts)) == set("0123456789")
+
+
+def test_lines_are_put_together_from_digits_of_their_kind() -> None:
+    pixels = np.zeros((20, 28, 28), np.uint8)
+    for index, cell in enumerate(pixels):
+        cell[4:24, 10 : 12 + index % 10] = 255  # a digit d is 2 + d pixels wide
+    digits = Digits(pixels, np.arange(20) % 10)
+    read = lines.lines_from_digits(digits, 5, seed=0)
+    for picture, text in zip(read.pictures, read.texts, strict=True):
+        columns = np.diff(np.pad((picture > 0).any(axis=0).astype(int), 1))
+        widths = np.flatnonzero(columns < 0) - np.flatnonzero(columns > 0)
+        assert (widths - 2).tolist() == [int(character) for character in text]
+
+
+def test_the_reader_learns_bars_of_two_widths() -> None:
+    rng = np.random.RandomState(0)
+    pictures, texts = [], []
+    for _ in range(64):
+        text = "".join(rng.choice(["1", "8"], 3))
+        picture = np.zeros((32, 60), np.uint8)
+        for place, character in enumerate(text):
+            left = 5 + 18 * place + rng.randint(3)
+            picture[6:26, left : left + (3 if character == "1" else 11)] = 255
+        pictures.append(picture)
+        texts.append(text)
+    *_, (steps, reader) = trained_reader(pictures, texts, LineTraining(steps=80, batch=16, rate=5e-3, seed=1))
+    assert steps == 80
+    assert lines.errors(texts_of_reader(reader, pictures), texts)["character"] < 0.1
+
+
+def test_the_table_goes_into_the_page_and_is_told_where_there_is_no_place() -> None:
+    wrong = {"character": 0.0123, "line": 0.05}
+    report = {
+        "weights_sha256": "ab" * 32,
+        "lines": 2500,
+        "test_lines": 1200,
+        "steps": 1000,
+        "batch": 32,
+        "readers": {"generated": wrong, "real": wrong, "both": wrong},
+        "ocr_lines": 200,
+        "ocr": {"generated": wrong, "real": {"character": 0.02, "line": 0.1}},
+    }
+    page = "a\n<!-- reader:begin -->\nold\n<!-- reader:end -->\nb\n"
+    told = lines.page_with_table(page, report)
+    assert "old" not in told
+    assert "| both, 5,000 lines | 1.23 % | 5.0 ± 0.6 % |" in told
+    assert lines.page_with_table(told, report) == told
+    with pytest.raises(EvaluationError, match="has no <!-- reader:begin -->"):
+        lines.page_with_table("a", report)
+
+
+def test_the_table_of_the_page_is_that_of_the_measured_figures() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "lines.md").read_text(encoding="utf-8")
+    assert lines.page_with_table(page, json.loads((docs / "lines.json").read_text())) == page
