@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
-import socket
-import tempfile
+import platform
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,7 +110,7 @@ def sync_folder(folder: Path) -> None:
 
 def unfinished_path(path: Path) -> Path:
     """Where a file or folder is written until it is whole; the name says which process of which machine."""
-    return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
+    return path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}")
 
 
 def remove_unfinished(folder: Path, name: str = "") -> None:
@@ -120,7 +118,9 @@ def remove_unfinished(folder: Path, name: str = "") -> None:
 
     What cannot be removed stays; nothing is raised. Windows does not tell whether a process is gone.
     """
-    end = f".{socket.gethostname()}-"
+    import shutil  # here, as tempfile below: who draws in memory needs neither
+
+    end = f".{platform.node()}-"
     try:
         found = [path for path in folder.iterdir() if path.name.startswith(f".{name}") and end in path.name]
     except OSError:
@@ -179,6 +179,8 @@ def _is_running(process: int) -> bool:
 
 def check_writable(folder: Path) -> None:
     """Make the folder if need be, and write a file in it that is gone at once. Raises OSError."""
+    import tempfile
+
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass

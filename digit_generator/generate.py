@@ -503,16 +503,21 @@ def _layers_from_arrays(
     scale * x + shift (Ioffe and Szegedy 2015, algorithm 2), and
     W (scale * x + shift) + b = (W * scale) x + (W shift + b).
     """
-    wide = {name: array.astype(np.float64) for name, array in arrays.items()}
-    layers = [(wide["model.0.weight"], wide["model.0.bias"])]
+
+    def wide(name: str) -> npt.NDArray[np.float64]:
+        return arrays[name].astype(np.float64)
+
+    layers = [(wide("model.0.weight"), wide("model.0.bias"))]
     for batchnorm, linear in ((2, 3), (5, 6), (8, 9)):
         gamma, beta, mean, var = (
-            wide[f"model.{batchnorm}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")
+            wide(f"model.{batchnorm}.{name}") for name in ("weight", "bias", "running_mean", "running_var")
         )
         scale = gamma / np.sqrt(var + BATCHNORM_EPS)
         shift = beta - mean * scale
-        weight, bias = wide[f"model.{linear}.weight"], wide[f"model.{linear}.bias"]
-        layers.append((weight * scale, weight @ shift + bias))
+        weight, bias = wide(f"model.{linear}.weight"), wide(f"model.{linear}.bias")
+        bias += weight @ shift
+        weight *= scale  # in place: the weights are in memory once
+        layers.append((weight, bias))
     return layers
 
 
