@@ -123,6 +123,9 @@ def show_film_strip(first: int) -> int:
     heads = f"<thead><tr><th scope=col>epoch</th>{heads}</tr></thead>"
     st.html(f"<table class=film>{heads}<tbody>{rows}</tbody></table>")
     st.caption(
+        "This run and the losses below had the same recipe as the one whose weights draw here, and another seed."
+    )
+    st.caption(
         "Each row uses the same hundred random numbers; only the weights change from picture to picture. "
         "The digits are raw and uncurated, from the training of the weights that come with this program."
     )

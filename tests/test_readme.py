@@ -359,7 +359,9 @@ def sheets() -> str:
     return f"{', '.join(map(str, epochs[:-1]))} and {epochs[-1]}"
 
 
-MINUTES = rounded(PROVENANCE["seconds"] / 60)
+SECONDS = str(PROVENANCE["seconds"])
+LOSSES = (ROOT / "docs/training/best/losses.jsonl").read_text().splitlines()
+MINUTES_OF_SHEETS = rounded(sum(json.loads(row)["seconds"] for row in LOSSES) / 60)
 EPOCHS = str(PROVENANCE["epochs"])
 MODEL = PROVENANCE["weights_bytes"] / 1e6
 WEB = megabytes(*(path for path in (ROOT / "web").iterdir() if path.is_file() and path.suffix != ".py"))
@@ -370,17 +372,13 @@ REJECTED = rounded(100 * CARD["drawing"]["first_z_refused"])
 QUOTED: list[tuple[str, str, tuple[str, ...]]] = [
     (README, r"one (\S+) MB file", (rounded(MODEL),)),
     (README, r"starts a second time after epoch (\d+)", (str(PROVENANCE["recipe"]["restart_after"]),)),
-    (README, r"took (\d+) epochs, (\d+) minutes on one core", (EPOCHS, MINUTES)),
+    (README, r"took (\d+) epochs, (\d+) seconds on an NVIDIA H200", (EPOCHS, SECONDS)),
     ("docs/space.md", r"one (\S+) MB file", (rounded(MODEL),)),
     ("docs/hosts.md", r"(\S+) MB in all", (rounded(WEB, 1),)),
     ("docs/performance.md", r"size of the model file \|[^|]*\| (\S+) MB \|", (rounded(MODEL, 1),)),
-    ("docs/performance.md", r"\| (\d+) min on one core", (MINUTES,)),
-    ("docs/training.md", r"took (\d+) epochs, (\d+) minutes on one core", (EPOCHS, MINUTES)),
-    (
-        "docs/training.md",
-        r"server: (\d+) seconds an epoch",
-        (rounded(PROVENANCE["seconds"] / PROVENANCE["epochs"]),),
-    ),
+    ("docs/performance.md", r"\| (\d+) s on an NVIDIA H200", (SECONDS,)),
+    ("docs/training.md", r"took (\d+) epochs, (\d+) seconds on an NVIDIA H200", (EPOCHS, SECONDS)),
+    ("docs/training.md", r"(\d+) minutes on one core", (MINUTES_OF_SHEETS,)),
     ("docs/training.md", r"after ([\d, and]+) epochs", (sheets(),)),
     ("docs/training.md", r"\((\d+) KB beside the weights\)", (CHOICE,)),
     ("docs/training.md", r"rejects the (\d+) % of z", (REJECTED,)),
