@@ -40,7 +40,7 @@ MAX_SCALE = 10
 MAX_CHARACTERS = 24  # of a number
 COLUMNS = 10  # of a sheet, at most
 TIMEOUT = 5  # seconds from a request's arrival to its answer, waiting included
-PLACES = {"quick": 100, "slow": 8}  # for work that is done or waits; who comes then is refused at once
+PLACES = {"quick": 100, "slow": 5}  # for work that is done or waits; who comes then is refused at once
 CORS_VARIABLE = "DIGITS_CORS"
 """Environment variable: the origins whose pages may read the answers, separated by commas; * for all."""
 METHODS = "GET, HEAD"  # that every address takes
