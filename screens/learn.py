@@ -123,7 +123,7 @@ def show_film_strip(first: int) -> int:
     heads = f"<thead><tr><th scope=col>epoch</th>{heads}</tr></thead>"
     st.html(f"<table class=film>{heads}<tbody>{rows}</tbody></table>")
     st.caption(
-        "This run and the losses below had the same recipe as the one whose weights draw here, and another seed."
+        "This run and the losses below had the recipe of the weights that draw here, and another seed."
     )
     st.caption(
         "Each row uses the same hundred random numbers; only the weights change from picture to picture. "
