@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
-from digit_generator import DigitGenerator
+from digit_generator import DigitGenerator, api
 from digit_generator.bulk import BulkGenerator
 from digit_generator.cli import run
 from digit_generator.dataset import write_dataset
@@ -196,6 +197,32 @@ def test_recipes_know_the_hand() -> None:
             Recipe("ab" * 32, digit=7, **wrong)
     with pytest.raises(RecipeError):
         Recipe("ab" * 32, stops=((7, None), (7, 42)))
+
+
+def test_the_api_draws_in_a_hand(ours: DigitGenerator) -> None:
+    client = TestClient(api.app)
+    text = Hand(Z, ours.digest).text
+    answer = client.get(f"/digits/7.png?seed=3&hand={text}&variation=0.2")
+    told = Recipe.from_text(recipe_text_from_png(answer.content) or "")
+    assert (told.hand, told.variation) == (text, 0.2)
+    drawing = ours.variant(in_hand=Hand(Z, ours.digest, 0.2))
+    assert client.get(f"/digits/7.json?seed=3&hand={text}&variation=0.2").json()["pixels"] == (
+        drawing.digits(7, [3]).tolist()
+    )
+    assert answer.headers["ETag"] != client.get("/digits/7.png?seed=3").headers["ETag"]
+    url = client.get(f"/recipe?digit=7&seed=3&hand={text}&variation=0.2").json()["url"]
+    assert client.get(url).content == answer.content
+    number = client.get(f"/numbers/20.png?hand={text}")
+    assert Recipe.from_text(recipe_text_from_png(number.content) or "").hand == text
+    for asked, status, sentence in (
+        (f"hand={Hand(Z, '01234567').text}", 409, "is for the weights 01234567"),
+        (f"hand={text[:-1]}{chr(ord(text[-1]) + 1)}", 422, "is no hand"),
+        ("hand=x", 422, "expected the 143 characters of a hand"),
+        (f"hand={text}&variation=2", 422, "expected a number from 0 to 1"),
+    ):
+        answer = client.get(f"/digits/7.png?{asked}")
+        assert answer.status_code == status
+        assert sentence in answer.json()["detail"]
 
 
 @pytest.fixture
