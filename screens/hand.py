@@ -191,7 +191,7 @@ def show_ten(generator: DigitGenerator, hand: Hand) -> None:
         f"<figure>{image_from_pixels(pixels, 'enlarged', f'a {digit} in this hand')}</figure>"
         for digit, pixels in enumerate(ten)
     )
-    st.html(f"<div class='pictures many'>{figures}</div>")
+    st.html(f"<div class='pictures ten'>{figures}</div>")
 
 
 def show_variations(generator: DigitGenerator, hand: Hand) -> None:
