@@ -1,4 +1,4 @@
-"""The web application: a small network generates handwritten-style digits, on six pages.
+"""The web application: a small network generates handwritten-style digits, on seven pages.
 
     make run            or            streamlit run app.py
 
@@ -27,6 +27,7 @@ SCREENS = Path(__file__).parent / "screens"
 def main() -> None:
     pages = [
         st.Page(SCREENS / "draw.py", title="Generate", default=True),
+        st.Page(SCREENS / "hand.py", title="Your hand", url_path="hand"),
         st.Page(SCREENS / "number.py", title="Write a number", url_path="number"),
         st.Page(SCREENS / "morph.py", title="Morph", url_path="morph"),
         st.Page(SCREENS / "game.py", title="Which did the network draw?", url_path="game"),

@@ -29,9 +29,11 @@ from digit_generator import __version__
 from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator
+from digit_generator.hand import Hand, HandError
 from digit_generator.number import SIGNS, write_number
-from digit_generator.recipe import Recipe
+from digit_generator.recipe import HAND_PATTERN, Recipe
 from digit_generator.render import png_from_line, png_from_pixels, sheet_from_pixels, svg_from_pixels
+from digit_generator.style import HAND_VARIATION
 from digit_generator.turns import QUICK, FullError, GoneError, Lane
 from digit_generator.weights import WeightsError, find_weights
 
@@ -52,9 +54,11 @@ _quick, _slow = Lane(PLACES["quick"], retry_after=1), Lane(PLACES["slow"], retry
 
 _TEXT = rf"^[0-9{re.escape(SIGNS)}]{{1,{MAX_CHARACTERS}}}$"
 _DIGEST = "^[0-9a-f]{8,64}$"
+_HAND = f"^{HAND_PATTERN}$"
 _IN_WORDS = {  # for people, who need not read patterns
     _TEXT: f"1 to {MAX_CHARACTERS} digits and signs {' '.join(SIGNS)}",
     _DIGEST: "8 to 64 hexadecimal digits, 0-9 a-f",
+    _HAND: "the 143 characters of a hand",
 }
 
 Text = Annotated[
@@ -100,6 +104,15 @@ class One(BaseModel):
         None, ge=0, le=1000, description="The version of the finish that there must be; 0 with raw=1."
     )
     choice: str | None = Field(None, pattern=_DIGEST, description="How the SHA-256 of the choice must begin.")
+    hand: str | None = Field(
+        None,
+        pattern=_HAND,
+        description="A person's hand as text, as recipes and the page's address have it. It is drawn in, and"
+        " the seed decides how it varies.",
+    )
+    variation: float = Field(
+        HAND_VARIATION, ge=0, le=1, description="With hand: how much of each digit is its seed's own."
+    )
 
     @property
     def is_kept(self) -> bool:
@@ -362,6 +375,7 @@ async def recipe(request: Request, asked: Annotated[Wanted, Query()]) -> Told:
     choice = f"choice={told.choice_sha256}" if told.choice_sha256 else "every_z=1"
     settings = f"seed={asked.seed}&count={asked.count}&scale={asked.scale}&weights={generator.digest}"
     settings += f"&{finish}&{choice}" + (f"&neat={told.neat}" if told.neat else "")
+    settings += f"&hand={asked.hand}&variation={asked.variation}" if asked.hand else ""
     root = request.scope.get("root_path", "")
     return Told(
         recipe=told.to_text(), command=told.command(), url=f"{root}/digits/{asked.digit}.png?{settings}"
@@ -406,7 +420,19 @@ def generator_for(asked: One) -> DigitGenerator:
             raise HTTPException(
                 409, f"{name} is {there!r}: this server draws by {here[name]!r}; leave it out."
             )
-    return generator
+    return generator if asked.hand is None else in_hand(generator, asked.hand, asked.variation)
+
+
+def in_hand(generator: DigitGenerator, text: str, variation: float) -> DigitGenerator:
+    """The generator drawing in this hand. 422 where there is none, 409 where it is of other weights."""
+    try:
+        hand = Hand.from_text(text, variation)
+    except HandError as error:
+        raise HTTPException(422, f"{error}.") from None
+    try:
+        return generator.variant(raw=generator.raw, neat=generator.neat, in_hand=hand)
+    except HandError as error:
+        raise HTTPException(409, f"{error}.") from None
 
 
 def drawn_by(generator: DigitGenerator) -> dict[str, Any]:
@@ -447,9 +473,8 @@ async def answered(
     503 if it is late, or at once if too much is to be done before. milliseconds: about how long it takes.
     """
     keep = _FOR_EVER if asked.is_kept else _FOR_AN_HOUR
-    settings = "-".join(
-        f"{value}" for value in asked.model_dump(exclude={"weights", "finish", "choice"}).values()
-    )
+    without = {"weights", "finish", "choice"} | ({"hand", "variation"} if asked.hand is None else set())
+    settings = "-".join(f"{value}" for value in asked.model_dump(exclude=without).values())
     drawn = f"{generator.digest[:16]}-{generator.finish_version}-{generator.choice_digest[:16]}"
     tag = f'"{drawn}-{__version__}-{settings}"'
     headers = {"Cache-Control": keep, "ETag": tag}
@@ -538,6 +563,8 @@ def _expected(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return _one_of(schema["enum"])
     low, high = schema["minimum"], schema["maximum"]
+    if schema["type"] == "number":
+        return f"a number from {low:g} to {high:g}"
     return f"{low} or {high}" if high == low + 1 else f"a whole number from {low} to {high}"
 
 

@@ -107,7 +107,7 @@ class BulkGenerator:
         """
         choice = self.generator.choice
         if choice is None:
-            z = latents_from_seeds(seeds)
+            z = self.generator.stream_latents(seeds)
             return z, self._hidden(z, labels, buffers)
 
         def accepts(
@@ -120,7 +120,13 @@ class BulkGenerator:
                 scores[unsure] = choice.scores(exact, labels[unsure])
             return scores > choice.digit_bound
 
-        return first_accepted(seeds, labels, lambda z, labels: self._hidden(z, labels, buffers), accepts)
+        return first_accepted(
+            seeds,
+            labels,
+            self.generator.stream_latents,
+            lambda z, labels: self._hidden(z, labels, buffers),
+            accepts,
+        )
 
     def _raw_pixels(
         self,

@@ -13,7 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ from digit_generator.weights import (
     check_values,
     find_weights,
 )
+
+if TYPE_CHECKING:
+    from digit_generator.hand import Hand
 
 LATENT_SIZE = 100
 MAX_SEED = 2**32 - 1
@@ -56,6 +59,7 @@ class DigitGenerator:
     provenance: what generator.json beside the file says of the weights, if it names their digest; else None.
     choice: which z are refused (choose.py); None where every z is taken.
     raw: whether pixels are the network's own, instead of finished by MNIST's scan rule (finish.py).
+    in_hand: the person's hand that everything is drawn in (hand.py); None where each seed has its own.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class DigitGenerator:
         self.layers: Final = _layers_from_arrays(arrays)
         self.choice = choice
         self.raw = False
+        self.in_hand: Hand | None = None
 
     @classmethod
     def load(
@@ -114,22 +119,29 @@ class DigitGenerator:
         except OSError as error:
             raise WeightsError(f"{path} cannot be read: {error.strerror}") from None
 
-    def variant(self, *, raw: bool = False, every_z: bool = False, neat: int = 0) -> DigitGenerator:
-        """The same weights, drawn with another finish or choice; they are shared, not copied.
+    def variant(
+        self, *, raw: bool = False, every_z: bool = False, neat: int = 0, in_hand: Hand | None = None
+    ) -> DigitGenerator:
+        """The same weights, drawn with another finish, choice or hand; they are shared, not copied.
 
         raw: pixels are the network's own, not finished. every_z: no z is refused. neat: 0, as it comes, to
-        choose.NEATEST, where most are refused. ChoiceError for a `neat` that the choice file lacks, or
-        beside every_z.
+        choose.NEATEST, where most are refused. in_hand: everything is drawn in this hand, and a seed decides
+        how it varies. ChoiceError for a `neat` that the choice file lacks, or beside every_z; hand.HandError
+        for a hand of other weights.
         """
         if neat and every_z:
             raise ChoiceError(f"neat is {neat}, and every_z refuses no z: leave out one of them")
         if neat and not self.choice:
             raise ChoiceError(f"neat is {neat}, and these weights have no choice file: expected 0")
-        if raw == self.raw and neat == self.neat and not (every_z and self.choice):
+        same = raw == self.raw and neat == self.neat and in_hand is self.in_hand
+        if same and not (every_z and self.choice):
             return self
+        if in_hand is not None:
+            in_hand.check_weights(self.digest)
         other = copy.copy(self)
         other.raw = raw
         other.choice = None if every_z or not self.choice else self.choice.at(neat)
+        other.in_hand = in_hand
         return other
 
     @property
@@ -184,7 +196,8 @@ class DigitGenerator:
     ) -> npt.NDArray[np.float64]:
         """The z that each seed means for its digit, float64 [B, 100]: the first of its stream to be accepted.
 
-        The stream is RandomState(seed).standard_normal, a hundred numbers a z. ValueError as `digits`.
+        The stream is RandomState(seed).standard_normal, a hundred numbers a z; a person's hand takes each of
+        them as its variation. ValueError as `digits`.
         """
         seeds = checked_seeds(seeds)
         labels = labels_from_digits(labels, len(seeds))
@@ -200,17 +213,28 @@ class DigitGenerator:
 
         choice = self.choice
         if choice is None:
-            z = latents_from_seeds(seeds)
+            z = self.stream_latents(seeds)
             return z, hidden_of(z, labels)
         return first_accepted(
             seeds,
             labels,
+            self.stream_latents,
             hidden_of,
             lambda _, hidden, labels: choice.scores(hidden, labels) > choice.digit_bound,
         )
 
+    def stream_latents(self, seeds: Sequence[int], number: int = 0) -> npt.NDArray[np.float64]:
+        """z `number` of each seed's stream, float64 [B, 100]; in a person's hand, the hand's varied by it."""
+        z = latents_from_seeds(seeds, number)
+        return z if self.in_hand is None else self.in_hand.varied(z)
+
     def hand_latent(self, seed: int) -> npt.NDArray[np.float64]:
-        """The z of the seed's hand, float64 [100]: the first of its stream accepted for all ten digits."""
+        """The z of the seed's hand, float64 [100]: the first of its stream accepted for all ten digits.
+
+        In a person's hand, that hand's z.
+        """
+        if self.in_hand is not None:
+            return self.in_hand.z.copy()
         z: npt.NDArray[np.float64] = latents_from_seeds([seed], self.hand_number(seed))[0]
         return z
 
@@ -221,7 +245,7 @@ class DigitGenerator:
     def hand_numbers(self, seeds: Sequence[int]) -> list[int]:
         """`hand_number` of each seed, in far less time than one by one."""
         numbers = [0] * len(seeds)
-        waiting = [*range(len(seeds))] if self.choice is not None else []
+        waiting = [*range(len(seeds))] if self.choice is not None and self.in_hand is None else []
         for number in range(MAX_TRIES):
             refused = []
             for start in range(0, len(waiting), _CHUNK // 10):
@@ -329,6 +353,32 @@ class DigitGenerator:
 
         return images.reshape(-1, 1, 28, 28), pullback
 
+    def images_and_pushforward(
+        self, z: npt.NDArray[np.floating[Any]], labels: Sequence[int] | npt.NDArray[np.integer[Any]]
+    ) -> tuple[npt.NDArray[np.float64], Callable[[npt.NDArray[np.floating[Any]]], npt.NDArray[np.float64]]]:
+        """`images`, and how they change as z does: K directions of z, [K, 100] -> [B, K, 28, 28].
+
+        The mirror image of the pullback, cheaper where there are more pixels than directions. ValueError as
+        `images`.
+        """
+        wide = checked_latents(z)
+        labels = labels_from_digits(labels, len(wide))
+        hidden = self._hidden(wide, self.label_emb[labels])
+        weight, bias = self.layers[-1]
+        images = np.tanh(hidden[-1] @ weight.T + bias)  # [B, 784]
+
+        def pushforward(directions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+            first = self.layers[0][0][:, :LATENT_SIZE]
+            x = (directions @ first.T)[None].repeat(len(images), axis=0)  # [B, K, 256]
+            for (later, _), outputs in zip(self.layers[1:], hidden, strict=True):
+                slope = np.where(outputs > 0, 1, LEAKY_SLOPE)  # LeakyReLU keeps the sign
+                x = (x * slope[:, None]) @ later.T
+            x *= (1 - images**2)[:, None]  # Tanh
+            changes: npt.NDArray[np.float64] = x.reshape(len(images), -1, 28, 28)
+            return changes
+
+        return images.reshape(-1, 1, 28, 28), pushforward
+
     def hidden(
         self, z: npt.NDArray[np.float64], embeddings: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
@@ -377,15 +427,16 @@ _Hidden = TypeVar("_Hidden", npt.NDArray[np.float32], npt.NDArray[np.float64])
 def first_accepted(
     seeds: Sequence[int],
     labels: npt.NDArray[np.int64],
+    latents_of: Callable[[Sequence[int], int], npt.NDArray[np.float64]],
     hidden_of: Callable[[npt.NDArray[np.float64], npt.NDArray[np.int64]], _Hidden],
     accepts: Callable[[npt.NDArray[np.float64], _Hidden, npt.NDArray[np.int64]], npt.NDArray[np.bool_]],
 ) -> tuple[npt.NDArray[np.float64], _Hidden]:
     """Of each seed's stream the first z that is accepted, float64 [B, 100], and its hidden layer, [B, 1024].
 
-    hidden_of: (z, labels) -> the hidden layer. accepts: (z, hidden, labels) -> bool [B]. The first z of all
-    is taken where MAX_TRIES were refused.
+    latents_of: (seeds, number) -> z of that number. hidden_of: (z, labels) -> the hidden layer. accepts:
+    (z, hidden, labels) -> bool [B]. The first z of all is taken where MAX_TRIES were refused.
     """
-    z = latents_from_seeds(seeds)
+    z = latents_of(seeds, 0)
     hidden = hidden_of(z, labels).copy()
     first, first_hidden, waiting = z.copy(), hidden.copy(), np.arange(len(seeds))
     for number in range(1, MAX_TRIES + 1):
@@ -395,7 +446,7 @@ def first_accepted(
         if number == MAX_TRIES:
             z[waiting], hidden[waiting] = first[waiting], first_hidden[waiting]
         else:
-            z[waiting] = latents_from_seeds([seeds[i] for i in waiting.tolist()], number)
+            z[waiting] = latents_of([seeds[i] for i in waiting.tolist()], number)
             hidden[waiting] = hidden_of(z[waiting], labels[waiting])
     return z, hidden
 

@@ -15,7 +15,7 @@ from digit_generator.generate import (
 )
 from digit_generator.recipe import MAX_FRAMES
 
-Stop = tuple[int, int]  # digit and seed
+Stop = tuple[int, int | None]  # digit and seed; None: the person's hand that the generator draws in, as it is
 
 FRAME_MS, STOP_MS = 40, 400  # how long an animation shows a frame between stops, and a stop
 _LOOKS = 8  # how many images are looked at for each frame, to find even steps
@@ -27,7 +27,8 @@ def morph(
 ) -> npt.NDArray[np.uint8]:
     """From stop to stop, `frames_between` frames between two: pixels, uint8 [F, 28, 28], 0 ... 255 ink.
 
-    `stops` are (digit, seed), at least two of them; each is the z that DigitGenerator.digits draws. Frames
+    `stops` are (digit, seed), at least two of them; each is the z that DigitGenerator.digits draws with no
+    person's hand, or with the seed None, that hand's own. Frames
     are finished in place, without the box, in which they would jump by whole pixels, and with one chance for
     all. Between two stops all steps are equally large, measured as the root mean square over the network's
     images. ValueError for
@@ -38,7 +39,7 @@ def morph(
     places = _even_places(looks, _images(generator, stops, looks), frames_between + 1)
     pixels = pixels_from_images(_images(generator, stops, places))
     digit, seed = stops[0]
-    return generator.finished(pixels, [digit] * len(pixels), [seed] * len(pixels), in_box=False)
+    return generator.finished(pixels, [digit] * len(pixels), [seed or 0] * len(pixels), in_box=False)
 
 
 def frame_times(stops: Sequence[Stop], *, frames_between: int = 15) -> list[int]:
@@ -57,14 +58,27 @@ def morph_latents(
     ValueError for fewer than two stops, or another digit or seed.
     """
     _check(stops, 0)
-    digits, seeds = zip(*stops, strict=True)
-    z = generator.latents(seeds, digits)  # [S, 100]
+    digits, _ = zip(*stops, strict=True)
+    z = _latents_of_stops(generator, stops)  # [S, 100]
     middle = generator.label_emb.mean(axis=0)
     embeddings = generator.label_emb[labels_from_digits(digits, len(stops))]  # [S, 100]
     before = np.minimum(places.astype(np.int64), len(stops) - 2)
     share = (places - before)[:, None]  # of the way to the next stop
     turned = _spherical(embeddings[before] - middle, embeddings[before + 1] - middle, share)
     return _spherical(z[before], z[before + 1], share), turned + middle
+
+
+def _latents_of_stops(generator: DigitGenerator, stops: Sequence[Stop]) -> npt.NDArray[np.float64]:
+    digits, seeds = zip(*stops, strict=True)
+    hand = generator.in_hand
+    strangers = generator.variant(raw=generator.raw)
+    z = strangers.latents([0 if seed is None else seed for seed in seeds], digits)
+    own = [place for place, seed in enumerate(seeds) if seed is None]
+    if own and hand is None:
+        raise ValueError("a stop has no seed: expected one, or a generator that draws in a person's hand")
+    if hand is not None:
+        z[own] = hand.z
+    return z
 
 
 def _spherical(

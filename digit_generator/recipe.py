@@ -29,6 +29,8 @@ MAX_COUNT = 10_000  # digits drawn by one command, or on one sheet
 MAX_CHARACTERS = 200  # of a number
 MAX_FRAMES = 2000  # of a morph
 MAX_SCALE = 64  # 28 pixels become 1,792
+HAND_PATTERN = "[0-9a-f]{8}[.][0-9A-Za-z_-]{134}"
+"""A person's hand as text: how the weights' SHA-256 begins, and z, a signed byte each, in base64url."""
 
 _IN_A_NAME = str.maketrans("/: ", "_=~")  # what no name of a file should have
 _STOPS_IN_A_NAME, _BYTES_IN_A_NAME = 12, 120
@@ -54,6 +56,8 @@ class Recipe:
     finish: finish.VERSION of what finished it; 0 for the network's own pixels, as recipes without it mean.
     choice_sha256: Choice.digest of what chose z; "" where every z was taken, as recipes without it mean.
     neat: how strictly it chose, 0...choose.NEATEST.
+    hand, variation: hand.Hand.text and .variation of the person's hand that it is drawn in; "" where each
+        seed has its own. A morph's stop with the seed None is that hand as it is.
     """
 
     weights_sha256: str
@@ -61,7 +65,7 @@ class Recipe:
     seed: int = 0
     count: int = 1
     text: str | None = None
-    stops: tuple[tuple[int, int], ...] = ()
+    stops: tuple[tuple[int, int | None], ...] = ()
     frames_between: int = 0
     animated: bool = False
     style: Mapping[str, float] | None = None
@@ -71,14 +75,16 @@ class Recipe:
     finish: int = 0
     choice_sha256: str = ""
     neat: int = 0
+    hand: str = ""
+    variation: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("digit", "seed", "count", "frames_between", "scale", "finish", "neat"):
             value = getattr(self, name)
             if isinstance(value, np.integer):  # no JSON
                 object.__setattr__(self, name, int(value))
-        object.__setattr__(self, "stops", tuple((int(digit), int(seed)) for digit, seed in self.stops))
-        stops = self.stops
+        stops = tuple((int(digit), None if seed is None else int(seed)) for digit, seed in self.stops)
+        object.__setattr__(self, "stops", stops)
         checks = (
             re.fullmatch("([0-9a-f]{64})?", self.weights_sha256),
             re.fullmatch("([0-9a-f]{64})?", self.controls_sha256),
@@ -90,7 +96,11 @@ class Recipe:
             self.seed + self.count - 1 <= MAX_SEED,
             self.text is None or (0 < len(self.text) <= MAX_CHARACTERS and self.text.isprintable()),
             len(stops) != 1 and len(stops) <= MAX_FRAMES,
-            all(digit in range(10) and 0 <= seed <= MAX_SEED for digit, seed in stops),
+            all(
+                digit in range(10) and (self.hand if s is None else 0 <= s <= MAX_SEED) for digit, s in stops
+            ),
+            re.fullmatch(f"({HAND_PATTERN})?", self.hand),
+            _is_number(self.variation) and 0 <= self.variation <= bool(self.hand),
             0 <= self.frames_between <= MAX_FRAMES and 1 <= self.scale <= MAX_SCALE,
             self.style is None
             or (set(self.style) <= {*STROKE_MEASURES} and {*map(_is_number, self.style.values())} <= {True}),
@@ -121,6 +131,8 @@ class Recipe:
             return cls("", placeholder=True, **picture)
         picture |= {"finish": generator.finish_version, "choice_sha256": generator.choice_digest}
         picture |= {"neat": generator.neat}
+        if generator.in_hand:
+            picture |= {"hand": generator.in_hand.text, "variation": generator.in_hand.variation}
         if style:
             picture |= {"style": style, "controls_sha256": controls.digest if controls else ""}
         return cls(generator.digest, **picture)
@@ -134,16 +146,21 @@ class Recipe:
                 "weights_sha256": str,
                 "controls_sha256": str,
                 "choice_sha256": str,
+                "hand": str,
                 "text": str,
                 "animated": bool,
                 "placeholder": bool,
+                "variation": float,
                 "style": dict,
                 "stops": list,
             }
+            told["variation"] = variation = told.get("variation", 0.0)
+            if type(variation) is int:
+                told["variation"] = float(variation)
             if not all(type(value) is types.get(name, int) for name, value in told.items()):
                 raise TypeError("a value of another type")
             stops = tuple((digit, seed) for digit, seed in told.pop("stops", ()))
-            if not all(type(number) is int for stop in stops for number in stop):
+            if not all(type(digit) is int and (seed is None or type(seed) is int) for digit, seed in stops):
                 raise TypeError("a stop that is no digit and seed")
             return cls(**told, stops=stops)
         # JSON that is none, that is no object, with other names, or of other values.
@@ -155,7 +172,7 @@ class Recipe:
     def arguments(self, weights: str | None = None) -> list[str]:
         """What follows `python -m digit_generator` to draw this picture again, by a weights file if named."""
         if self.stops:
-            words = ["morph", *(f"{digit}:{seed}" for digit, seed in self.stops)]
+            words = ["morph", *(f"{digit}:{_seed_word(seed)}" for digit, seed in self.stops)]
             words += ["--frames", str(self.frames_between), "--format", "apng" if self.animated else "strip"]
             words += ["--scale", str(self.scale)]
         elif self.digit is not None:
@@ -166,6 +183,8 @@ class Recipe:
         for name, value in (self.style or {}).items():
             words += [f"--{name}={value!r}"]  # with "=", since a slant may begin with a minus
         words += ["--scale", str(self.scale)] * (self.scale > 1 and not self.stops)
+        words += ["--hand", self.hand] if self.hand else []
+        words += [f"--variation={self.variation!r}"] if self.hand and not self.stops else []
         words += ["--placeholder"] * self.placeholder
         words += ["--raw"] * (self.finish == 0 and not self.placeholder)
         words += ["--every-z"] * (not self.choice_sha256 and not self.placeholder)
@@ -184,7 +203,10 @@ class Recipe:
         if self.stops:
             kind = "animation" if self.animated else "strip"
             what = {
-                "morph": " to ".join(f"{digit} (seed {seed})" for digit, seed in self.stops),
+                "morph": " to ".join(
+                    f"{digit} ({'the hand' if seed is None else f'seed {seed}'})"
+                    for digit, seed in self.stops
+                ),
                 "shown as": f"{kind}, {self.frames_between} pictures between",
             }
         elif self.digit is not None:
@@ -193,6 +215,8 @@ class Recipe:
         else:
             what = {"number": str(self.text), "seed": str(self.seed)}
         what |= {name: f"{value:g}" for name, value in (self.style or {}).items()}
+        what |= {"hand": self.hand} if self.hand else {}
+        what |= {"variation": f"{self.variation:g}"} if self.hand and not self.stops else {}
         if self.placeholder:
             return what | {"weights": "none, a placeholder drawn by rule", "scale": str(self.scale)}
         finish = (
@@ -223,21 +247,32 @@ def stem_of_text(text: str) -> str:
     return f"number_{stem}" if stem.startswith(".") else stem
 
 
-def stem_of_morph(stops: Sequence[tuple[int, int]]) -> str:
+def stem_of_morph(stops: Sequence[tuple[int, int | None]]) -> str:
     """The name of a morph's file without its ending: its digits and seeds, or a digest of many stops."""
     if len(stops) > _STOPS_IN_A_NAME:
         digest = hashlib.sha256(f"{list(stops)}".encode()).hexdigest()[:8]
         return f"morph_{len(stops)}_stops_{digest}"
     digits, seeds = zip(*stops, strict=True)
-    named = f"seed_{seeds[0]}" if len(set(seeds)) == 1 else f"seeds_{'-'.join(map(str, seeds))}"
+    if {*seeds} == {None}:
+        return f"morph_{'-'.join(map(str, digits))}"
+    named = f"seed_{seeds[0]}" if len(set(seeds)) == 1 else f"seeds_{'-'.join(map(_seed_word, seeds))}"
     return f"morph_{'-'.join(map(str, digits))}_{named}"
 
 
-def style_suffix(style: Mapping[str, float], *, raw: bool = False, neat: int = 0) -> str:
+def style_suffix(style: Mapping[str, float], *, raw: bool = False, neat: int = 0, hand: str = "") -> str:
     """How the name of a picture's file ends, before the dot: "_thickness_3_slant_0.3", "_neat_2_raw", or
-    nothing."""
+    nothing.
+
+    hand: the name of the person's hand that it is drawn in, if any: "_hand_4f9a0c1e".
+    """
     asked = {**style, **({"neat": neat} if neat else {})}
-    return "".join(f"_{name}_{value:g}" for name, value in asked.items()) + "_raw" * raw
+    named = "".join(f"_{name}_{value:g}" for name, value in asked.items())
+    return named + (f"_hand_{hand}" if hand else "") + "_raw" * raw
+
+
+def _seed_word(seed: int | None) -> str:
+    """A stop's seed, or that it is the hand as it is."""
+    return "hand" if seed is None else str(seed)
 
 
 def _is_number(value: object) -> bool:

@@ -309,22 +309,26 @@ def hand_latents(
     seed: int,
     labels: Sequence[int] | npt.NDArray[np.integer[Any]],
     *,
-    variation: float = HAND_VARIATION,
+    variation: float | None = None,
     generator: DigitGenerator | None = None,
 ) -> _Floats:
     """z, float64 [B, 100], of one writer: the seed's own z, and a little of each number's own.
 
     Number i gets the 100 numbers of the seed's stream after those of the numbers before it, so that a longer
-    text begins as a shorter one. `variation` is the share of them, 0 (one z for all) to 1 (all different);
-    z stays N(0, I) whatever it is. With a generator, the seed's own z is the one that it accepts for all ten
-    digits (DigitGenerator.hand_latent). ValueError for another seed, label or variation.
+    text begins as a shorter one. `variation` is the share of them, 0 (one z for all) to 1 (all different),
+    HAND_VARIATION if not given; z stays N(0, I) whatever it is. With a generator, the seed's own z is the one
+    that it accepts for all ten digits (DigitGenerator.hand_latent), or that of the hand that it draws in,
+    with its variation. ValueError for another seed, label or variation.
     """
     (seed,) = checked_seeds([seed])
     labels = labels_from_digits(labels, len(labels))
+    in_hand = generator.in_hand if generator else None
+    if variation is None:
+        variation = in_hand.variation if in_hand else HAND_VARIATION
     if not _is_finite(variation) or not 0 <= variation <= 1:
         raise ValueError(f"variation is {variation!r}: expected a number from 0 to 1")
     number = generator.hand_number(seed) if generator else 0
-    return _hand_of_stream(seed, number, len(labels), variation)
+    return _hand_of_stream(seed, number, len(labels), variation, in_hand)
 
 
 def latents_of_hands(
@@ -334,18 +338,20 @@ def latents_of_hands(
 
     counts: how many numbers each hand writes, B in all.
     """
-    numbers = generator.hand_numbers(seeds)
+    numbers, in_hand = generator.hand_numbers(seeds), generator.in_hand
+    variation = in_hand.variation if in_hand else HAND_VARIATION
     z = [
-        _hand_of_stream(seed, number, count, HAND_VARIATION)
+        _hand_of_stream(seed, number, count, variation, in_hand)
         for seed, number, count in zip(seeds, numbers, counts, strict=True)
     ]
     return np.concatenate(z), np.repeat(np.arange(len(z)), counts)
 
 
-def _hand_of_stream(seed: int, number: int, count: int, variation: float) -> _Floats:
-    """`count` z around z `number` of the seed's stream, float64 [count, 100]."""
+def _hand_of_stream(seed: int, number: int, count: int, variation: float, in_hand: Hand | None) -> _Floats:
+    """`count` z around z `number` of the seed's stream, or around the hand's, float64 [count, 100]."""
     stream = np.random.RandomState(seed).standard_normal((number + 1 + count, LATENT_SIZE))
-    z: _Floats = math.sqrt(1 - variation**2) * stream[number] + variation * stream[number + 1 :]
+    own = in_hand.z if in_hand else stream[number]
+    z: _Floats = math.sqrt(1 - variation**2) * own + variation * stream[number + 1 :]
     return z
 
 

@@ -25,7 +25,7 @@ from digit_generator.cli.main import cli
 from digit_generator.evaluation.card import figures_of
 
 ROOT = Path(__file__).parents[1]
-WRITTEN_BY_COMMANDS = {"api.md", "quality.md", "style.md", "greys.md"}
+WRITTEN_BY_COMMANDS = {"api.md", "quality.md", "style.md", "greys.md", "hands.md"}
 README = "README.md"
 PAGES = [
     README,

@@ -89,6 +89,15 @@ STEPS = (
         ("docs/lines.json", "docs/lines.md"),
     ),
     Step(
+        "hands",
+        ("-m", "digit_generator.evaluation.hands", "--data-dir", DATA_DIR, "--out", "docs"),
+        (
+            *(*STYLED, f"{PACKAGE}/hand.py", f"{EVALUATION}/hands.py", f"{EVALUATION}/writers.py"),
+            *(f"{EVALUATION}/networks/writers.py", f"{EVALUATION}/networks/judge.safetensors"),
+        ),
+        ("docs/hands.json", "docs/hands.md", "docs/images/hands.png"),
+    ),
+    Step(
         "card",
         ("-m", "digit_generator.evaluation", "generator.pth", "--data-dir", DATA_DIR, "--out", "docs"),
         (*DIGITS, CLASSIC, f"{EVALUATION}/**/*.py", f"{EVALUATION}/networks/*.safetensors"),

@@ -24,14 +24,18 @@ from digit_generator.cli.options import (
     drawing_options,
     generator_from_options,
     generator_from_weights,
+    hand_option,
+    hand_options,
     make_file,
     out_option,
     style_options,
+    varied_hand,
     write_file,
 )
 from digit_generator.files import remove_unfinished, write_whole
 from digit_generator.finish import VERSION as FINISH_VERSION
 from digit_generator.generate import MAX_SEED, DigitGenerator
+from digit_generator.hand import Hand
 from digit_generator.morph import frame_times
 from digit_generator.morph import morph as draw_morph
 from digit_generator.number import MAX_TEXTS, NumberError, checked_text, lines_in_order, texts_from_pattern
@@ -85,6 +89,7 @@ METADATA = "metadata.jsonl"  # as Hugging Face's imagefolder reads it
     help="Write SVG instead of PNG: smooth outlines for any size, the exact pixels, or ink on paper.",
 )
 @style_options
+@hand_options
 @click.option("--placeholder", is_flag=True, help="Draw stand-in digits, marked as such, without weights.")
 def generate(
     digit: int,
@@ -101,6 +106,8 @@ def generate(
     thickness: float | None,
     slant: float | None,
     width: float | None,
+    hand: Hand | None,
+    variation: float | None,
     placeholder: bool,
 ) -> None:
     """Draw DIGIT (0 to 9) and write PNG files named by digit and seed.
@@ -121,13 +128,17 @@ def generate(
           digits/digit_2_seed_0.svg, for any size
       python -m digit_generator generate 7 --count 2 --thickness 3 --slant 0.3
           digits/digit_7_seed_0_thickness_3_slant_0.3.png: bold and leaning
+      python -m digit_generator generate 4 --hand my.hand
+          digits/digit_4_seed_0_hand_4f9a0c1e.png and so on: five 4s in one person's hand
       python -m digit_generator generate 7 --raw
           digits/digit_7_seed_0_raw.png and so on: what the network drew before it was finished
       python -m digit_generator generate 7 --neat 4
           digits/digit_7_seed_0_neat_4.png and so on: the neatest
     """
     style = Style(thickness, slant, width)
-    about_the_model = [*style.asked, *["raw"] * raw, *["every-z"] * every_z, *["neat"] * bool(neat)]
+    hand = varied_hand(hand, variation)
+    about_the_model = [*style.asked, *["hand"] * bool(hand), *["raw"] * raw, *["every-z"] * every_z]
+    about_the_model += ["neat"] * bool(neat)
     if placeholder and about_the_model:
         raise Mistake(f"--{about_the_model[0]} is about the model: leave out either it or --placeholder.")
     last = seed + count - 1
@@ -135,7 +146,9 @@ def generate(
         raise Mistake(f"--seed {seed} with --count {count} ends at seed {last}: seeds go up to {MAX_SEED}.")
     if svg and (sheet or scale > 1):
         raise Mistake("--svg writes a file for each digit, for any size: leave out --sheet and --scale.")
-    generator = generator_from_options(weights, placeholder=placeholder, raw=raw, every_z=every_z, neat=neat)
+    generator = generator_from_options(
+        weights, placeholder=placeholder, raw=raw, every_z=every_z, neat=neat, hand=hand
+    )
     if isinstance(generator, PlaceholderGenerator):
         pixels, controls = generator.digits(digit, range(seed, last + 1)), None
     else:
@@ -143,7 +156,7 @@ def generate(
         pixels = styled_digits(generator, digit, range(seed, last + 1), style, controls)
     remove_unfinished(out)
     stem = stem_of_digit(digit, placeholder=placeholder)
-    suffix = style_suffix(style.asked, raw=raw, neat=neat)
+    suffix = style_suffix(style.asked, raw=raw, neat=neat, hand=hand.name if hand else "")
     recipe = Recipe.of(generator, digit=digit, seed=seed, style=style.asked, controls=controls, scale=scale)
     if sheet:
         try:
@@ -168,17 +181,23 @@ def generate(
 
 def stops_from_words(
     context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
-) -> list[tuple[int, int | None]]:
-    """DIGIT or DIGIT:SEED, each -> digits and their seeds, None where there is none."""
-    matches = [re.fullmatch(r"([0-9])(?::([0-9]{1,10}))?", word) for word in words]
+) -> list[tuple[int, int | Literal["hand"] | None]]:
+    """DIGIT, DIGIT:SEED or DIGIT:hand, each -> digits and their seeds, None where there is none."""
+    matches = [re.fullmatch(r"([0-9])(?::([0-9]{1,10}|hand))?", word) for word in words]
     for word, match in zip(words, matches, strict=True):
-        if match is None or int(match[2] or 0) > MAX_SEED:
+        if match is None or int(match[2] if match[2] not in (None, "hand") else 0) > MAX_SEED:
             raise click.BadParameter(
                 f"{word!r} is not a digit, such as 7, or a digit and a seed up to {MAX_SEED}, such as 7:42."
             )
     if len(words) == 1:
         raise click.BadParameter("one stop is no way: name two or more, such as 3 8.")
-    return [(int(match[1]), int(match[2]) if match[2] else None) for match in matches if match]
+    return [(int(match[1]), _stop_seed(match[2])) for match in matches if match]
+
+
+def _stop_seed(word: str | None) -> int | Literal["hand"] | None:
+    if word == "hand":
+        return "hand"
+    return int(word) if word else None
 
 
 @click.command()
@@ -208,8 +227,9 @@ def stops_from_words(
 @click.option("--scale", type=WholeNumber(1, MAX_SCALE), default=8, show_default=True, help=SCALE_HELP)
 @out_option("digits")
 @drawing_options
+@hand_option
 def morph(
-    stops: list[tuple[int, int | None]],
+    stops: list[tuple[int, int | Literal["hand"] | None]],
     seed: int,
     frames: int,
     kind: AnimationFormat | Literal["strip"],
@@ -219,10 +239,12 @@ def morph(
     raw: bool,
     every_z: bool,
     neat: int,
+    hand: Hand | None,
 ) -> None:
     """Turn one digit into another, through all STOPS, in even steps.
 
-    A stop is a digit, or a digit and its seed: 7:42 is what `generate 7 --seed 42` draws.
+    A stop is a digit, or a digit and its seed: 7:42 is what `generate 7 --seed 42` draws. With --hand, 7:hand
+    is a 7 in that hand.
 
     \b
     Examples:
@@ -232,9 +254,17 @@ def morph(
           digits/morph_3-8_seed_0.png, eleven pictures in a row
       python -m digit_generator morph 2:5 0 2:7 6 2:5 --format webp
           digits/morph_2-0-2-6-2_seeds_5-0-7-0-5.webp, which ends as it begins
+      python -m digit_generator morph 7:hand 7:42 --hand my.hand
+          digits/morph_7-7_seeds_hand-42_hand_4f9a0c1e.gif: from one person's 7 to a stranger's
     """
-    path = [(digit, seed if own is None else own) for digit, own in stops]
-    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
+    in_hand = [own == "hand" for _, own in stops]
+    if any(in_hand) != (hand is not None):
+        raise Mistake(
+            "A stop such as 7:hand and --hand FILE go together: name both, as in"
+            " `morph 7:hand 7:42 --hand FILE`."
+        )
+    path = [(digit, None if own == "hand" else seed if own is None else own) for digit, own in stops]
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat, hand=hand)
     try:
         pixels = draw_morph(generator, path, frames_between=frames)
         animated = kind != "strip"
@@ -253,7 +283,8 @@ def morph(
     remove_unfinished(out)
     strip = "_strip" if kind == "strip" else ""
     ending = kind if kind in ("gif", "webp") else "png"
-    write_file(out / f"{stem_of_morph(path)}{strip}{style_suffix({}, raw=raw, neat=neat)}.{ending}", picture)
+    suffix = style_suffix({}, raw=raw, neat=neat, hand=hand.name if hand else "")
+    write_file(out / f"{stem_of_morph(path)}{strip}{suffix}.{ending}", picture)
 
 
 class NumberCommand(click.Command):
@@ -308,6 +339,7 @@ class NumberCommand(click.Command):
     help="Enlarge each pixel to a square of this size; the boxes are of the picture written.",
 )
 @style_options
+@hand_options
 def number(
     text: str | None,
     pattern: str | None,
@@ -323,6 +355,8 @@ def number(
     thickness: float | None,
     slant: float | None,
     width: float | None,
+    hand: Hand | None,
+    variation: float | None,
 ) -> None:
     """Write TEXT in one hand: digits, the signs . , - : / + € $ £ % ( ) and spaces.
 
@@ -337,6 +371,8 @@ def number(
           numbers/-7_seed_0_thickness_3.png
       python -m digit_generator number --pattern "#####-####" --count 20
           numbers/line_seed_0.png to numbers/line_seed_19.png: twenty account numbers in twenty hands
+      python -m digit_generator number 2026 --hand my.hand
+          numbers/2026_seed_0_hand_4f9a0c1e.png: in one person's hand
     """
     given = [value for value in (text, pattern, list_file) if value is not None]
     if len(given) != 1:
@@ -353,10 +389,11 @@ def number(
     if last > MAX_SEED:
         raise Mistake(f"--seed {seed} and {len(texts)} texts end at seed {last}: seeds go up to {MAX_SEED}.")
     style = Style(thickness, slant, width)
-    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
+    hand = varied_hand(hand, variation)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat, hand=hand)
     controls = StyleControls.load(generator) if style.asked else None
     stem = "line" if text is None else stem_of_text(texts[0])
-    ending = f"{style_suffix(style.asked, raw=raw, neat=neat)}.png"
+    ending = f"{style_suffix(style.asked, raw=raw, neat=neat, hand=hand.name if hand else '')}.png"
     names = [f"{stem}_seed_{number}{ending}" for number in range(seed, last + 1)]
     click.get_current_context().with_resource(alone_in(out))
     recipes = [

@@ -14,7 +14,7 @@ from digit_generator import __version__
 from digit_generator.cli.draw import generate, morph, number, recipe
 from digit_generator.cli.lines import lines
 from digit_generator.cli.models import export, style
-from digit_generator.cli.pictures import normalize
+from digit_generator.cli.pictures import hand, normalize
 from digit_generator.cli.sets import dataset
 from digit_generator.errors import DigitGeneratorError
 
@@ -33,12 +33,13 @@ def cli(context: click.Context) -> None:
       python -m digit_generator generate 7 --count 100 --sheet --scale 4
       python -m digit_generator generate 7 --thickness 3 --slant 0.3
       python -m digit_generator number 24/12/2026 --scale 4
+      python -m digit_generator hand photo.jpg --digits 7
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (generate, morph, number, lines, recipe, normalize, dataset, export, style):
+for command in (generate, morph, number, lines, recipe, normalize, hand, dataset, export, style):
     cli.add_command(command)
 
 

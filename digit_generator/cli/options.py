@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ import click
 from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.files import locked, remove_unfinished, write_whole
 from digit_generator.generate import DigitGenerator
+from digit_generator.hand import Hand, HandError
 from digit_generator.placeholder import PlaceholderGenerator
-from digit_generator.recipe import STROKE_MEASURES
+from digit_generator.recipe import HAND_PATTERN, STROKE_MEASURES
+from digit_generator.style import HAND_VARIATION
 from digit_generator.weights import WeightsError
 
 SCALE_HELP = "Enlarge each pixel to a square of this size; 1 keeps 28x28."
@@ -60,6 +64,49 @@ class Measure(click.types.FloatParamType):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a number such as 2.5 or -0.1.", param, ctx)
         return number
+
+
+class HandFile(click.ParamType):  # type: ignore[type-arg]
+    """A hand file, or a hand as text, such as a recipe has it."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Hand:
+        if isinstance(value, Hand):
+            return value
+        try:
+            return Hand.from_text(value) if re.fullmatch(HAND_PATTERN, value) else Hand.load(value)
+        except HandError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Share(Measure):
+    """A number from 0 to 1."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not 0 <= number <= 1:
+            self.fail(f"{value!r} is not a number from 0 to 1.", param, ctx)
+        return number
+
+
+hand_option = click.option(
+    "--hand",
+    metavar="FILE",
+    type=HandFile(),
+    help="A person's hand, found by the command `hand`: everything is written in it.",
+)
+
+
+def hand_options(command: Any) -> Any:
+    """--hand and --variation."""
+    variation = click.option(
+        "--variation",
+        type=Share(),
+        help="With --hand: how much of each digit is its seed's own, 0 (the same each time) to 1."
+        f"  [default: {HAND_VARIATION}]",
+    )
+    return hand_option(variation(command))
 
 
 weights_option = click.option(
@@ -116,8 +163,23 @@ def out_option(folder: str) -> Callable[[Callable[..., None]], Callable[..., Non
     )
 
 
+def varied_hand(hand: Hand | None, variation: float | None) -> Hand | None:
+    """The hand of --hand, with the variation of --variation."""
+    if variation is None or hand is None:
+        if variation is not None:
+            raise Mistake("--variation is of a hand: name its file with --hand, or leave it out.")
+        return hand
+    return replace(hand, variation=variation)
+
+
 def generator_from_options(
-    weights: Path | None, *, placeholder: bool, raw: bool, every_z: bool, neat: int
+    weights: Path | None,
+    *,
+    placeholder: bool,
+    raw: bool,
+    every_z: bool,
+    neat: int,
+    hand: Hand | None = None,
 ) -> DigitGenerator | PlaceholderGenerator:
     """What the options ask for; stderr says so where it is not the model that comes along."""
     if placeholder and weights:
@@ -126,7 +188,7 @@ def generator_from_options(
         click.echo("These are placeholder digits, drawn by rule: no model made them.", err=True)
         return PlaceholderGenerator()
     ways_out = "name a file with --weights FILE, or draw stand-ins with --placeholder"
-    return generator_from_weights(weights, ways_out, raw=raw, every_z=every_z, neat=neat)
+    return generator_from_weights(weights, ways_out, raw=raw, every_z=every_z, neat=neat, hand=hand)
 
 
 def generator_from_weights(
@@ -136,8 +198,12 @@ def generator_from_weights(
     raw: bool = False,
     every_z: bool = False,
     neat: int = 0,
+    hand: Hand | None = None,
 ) -> DigitGenerator:
-    """The generator of --weights, or the one that comes along; stderr says so where it is not that one."""
+    """The generator of --weights, or the one that comes along; stderr says so where it is not that one.
+
+    Raises Mistake for none, HandError for a hand of other weights.
+    """
     try:
         generator = DigitGenerator.load(weights)
     except WeightsError as error:
@@ -147,7 +213,7 @@ def generator_from_weights(
     if neat and every_z:
         raise Mistake("--every-z rejects no z, and --neat more of them: leave out one.")
     try:
-        return generator.variant(raw=raw, every_z=every_z, neat=neat)
+        return generator.variant(raw=raw, every_z=every_z, neat=neat, in_hand=hand)
     except ChoiceError as error:
         raise Mistake(f"{error}.") from None
 

@@ -1,18 +1,23 @@
-"""The command about pictures of people's own: normalize."""
+"""The commands about pictures of people's own: normalize, and hand, which finds the hand in them."""
 
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import click
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from tqdm import tqdm
 
-from digit_generator.cli.options import Mistake, write_file
+from digit_generator.cli.options import Mistake, generator_from_weights, weights_option, write_file
+from digit_generator.generate import DigitGenerator, pixels_from_images
+from digit_generator.hand import MAX_DIGITS as MAX_OF_A_HAND
+from digit_generator.hand import NEAR, SUFFIX, Found, hand_from_digits, read_digits
 from digit_generator.normalize import MAX_DIGITS, MAX_MEGAPIXELS, normalized_digits
-from digit_generator.render import png_from_pixels
+from digit_generator.render import png_from_pixels, sheet_from_pixels
 
 
 @click.command(
@@ -58,6 +63,94 @@ def normalize(picture: Path, out: Path, steps: bool) -> None:
             raise Mistake(f"{path} is the picture itself: choose another place with --out.")
     for path, data in files.items():
         write_file(path, data)
+
+
+def digits_from_word(
+    context: click.Context, parameter: click.Parameter, word: str | None
+) -> list[int] | None:
+    """Digits in a row -> the digits."""
+    if word is None:
+        return None
+    if not re.fullmatch("[0-9]+", word):
+        raise click.BadParameter(f"{word!r} is not digits in a row, such as 7 or 2026.")
+    return [int(character) for character in word]
+
+
+@click.command(
+    short_help="Find the hand that a digit is written in, to write in it.",
+    help=f"""Find the hand in which the digits of PICTURE are written: the z that draws them.
+
+    PICTURE is what `normalize` takes, of 1 to {MAX_OF_A_HAND} digits by one person; more of them make the
+    hand truer. The hand is a small file that --hand of generate, number, dataset and morph takes. A picture
+    beside it shows the digits, what the network makes of them, and the ten digits in this hand.
+
+    \b
+    Examples:
+      python -m digit_generator hand photo.jpg --digits 7 --out my{SUFFIX}
+          my{SUFFIX} and my.png
+      python -m digit_generator number 2026 --hand my{SUFFIX}
+          numbers/2026_seed_0_hand_4f9a0c1e.png
+    """,
+)
+@click.argument("picture", type=click.Path(path_type=Path))
+@click.option(
+    "--digits",
+    metavar="DIGITS",
+    callback=digits_from_word,
+    help="What is written, in reading order, such as 7 or 2026.  [default: read by what fits best]",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    default=Path(f"my{SUFFIX}"),
+    show_default=True,
+    help="The hand file; its picture is written beside it.",
+)
+@weights_option
+def hand(picture: Path, digits: list[int] | None, out: Path, weights: Path | None) -> None:
+    """Normalize, read if need be, find, and say how near it came."""
+    found = normalized_digits(picture)
+    if len(found.pixels) > MAX_OF_A_HAND:
+        raise Mistake(
+            f"{picture} shows {len(found.pixels)} digits: a hand is found from {MAX_OF_A_HAND} at most."
+        )
+    if digits is not None and len(digits) != len(found.pixels):
+        raise Mistake(
+            f"--digits names {len(digits)}, and in {picture} there are {len(found.pixels)}: name each, from"
+            " left to right, line by line, or see with `normalize --steps` what was found."
+        )
+    shown = out.with_suffix(".png")
+    if shown.resolve() == picture.resolve():
+        raise Mistake(f"{shown} is the picture itself: choose another name with --out.")
+    generator = generator_from_weights(weights)
+    with tqdm(total=100, unit="%", desc="finding the hand", delay=0.5, bar_format="{l_bar}{bar}") as bar:
+
+        def say(share: float) -> None:
+            bar.update(round(100 * share) - bar.n)
+
+        read = digits if digits is not None else read_digits(generator, found.pixels)
+        best = hand_from_digits(generator, found.pixels, read, say)
+    if digits is None:
+        told = " ".join(map(str, read))
+        click.echo(f"Read as {told}: if that is wrong, say what it is with --digits.", err=True)
+    for label, distance, too_far in zip(read, best.distances, best.too_far, strict=True):
+        if too_far:
+            click.echo(
+                f"The {label} is {distance:.2f} away from what the network draws, and digits of MNIST are"
+                f" hardly ever further than {NEAR}: the hand may not be like it.",
+                err=True,
+            )
+    write_file(out, best.hand.to_bytes())
+    write_file(shown, sheet_of_hand(generator, found.pixels, best))
+
+
+def sheet_of_hand(generator: DigitGenerator, written: npt.NDArray[np.uint8], found: Found) -> bytes:
+    """A PNG of rows of ten: the digits as they came, what the network makes of them, all ten in the hand."""
+    drawn = generator.finished(pixels_from_images(found.images), found.labels, range(len(written)))
+    ten = generator.variant(in_hand=found.hand).hand(range(10), 0)
+    blank = np.zeros((-len(written) % 10, 28, 28), np.uint8)
+    return sheet_from_pixels(np.concatenate([written, blank, drawn, blank, ten]), columns=10, scale=4)
 
 
 def _png(picture: npt.NDArray[np.uint8]) -> bytes:

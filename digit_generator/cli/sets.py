@@ -15,14 +15,17 @@ from digit_generator.cli.options import (
     WholeNumber,
     drawing_options,
     generator_from_weights,
+    hand_options,
     out_option,
     style_options,
+    varied_hand,
 )
 from digit_generator.dataset import MAX_COUNT as MAX_SET
 from digit_generator.dataset import SetFormat, manifest_name, write_dataset
 from digit_generator.dataset.shards import MAX_COUNT as MAX_SHARDED
 from digit_generator.dataset.shards import SHARD_SIZE, Done, write_shards
 from digit_generator.generate import MAX_SEED
+from digit_generator.hand import Hand
 from digit_generator.style import Style, StyleControls
 
 
@@ -74,6 +77,7 @@ def shares_from_word(
 @out_option("digit-set")
 @drawing_options
 @style_options
+@hand_options
 @click.option(
     "--engine",
     type=click.Choice(["process", "ray"]),
@@ -110,6 +114,8 @@ def dataset(
     thickness: float | None,
     slant: float | None,
     width: float | None,
+    hand: Hand | None,
+    variation: float | None,
     engine: str,
     address: str | None,
     workers: int | None,
@@ -125,6 +131,8 @@ def dataset(
           digit-set/train/7/000.png and so on: a quarter ones, three quarters sevens
       python -m digit_generator dataset 5000 --format parquet --out sevens --shares 7:1
           sevens/train-00000-of-00001.parquet, for datasets.load_dataset("sevens")
+      python -m digit_generator dataset 1000 --hand my.hand
+          digit-set: a thousand digits in one person's hand
       python -m digit_generator dataset 10000000 --engine ray
           digit-set/train-00000-of-00100.parquet and so on; stopped, it goes on when called again
     """
@@ -139,7 +147,8 @@ def dataset(
             )
     elif kind not in (None, "parquet"):
         raise Mistake(f"--engine ray writes Parquet, not {kind}: leave out --format or --engine.")
-    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
+    hand = varied_hand(hand, variation)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat, hand=hand)
     style = Style(thickness, slant, width)
     controls = StyleControls.load(generator) if style.asked else None
 

@@ -36,7 +36,7 @@ from digit_generator.dataset.folder import (
 )
 from digit_generator.dataset.formats import BYTES, open_parquet, parquet_name, versions
 from digit_generator.dataset.plan import DatasetError, Part, part_record, plan
-from digit_generator.dataset.write import asked_style, blocks
+from digit_generator.dataset.write import asked_style, blocks, hand_record
 from digit_generator.files import locked, sync, unfinished_path, write_whole
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_whole
 from digit_generator.recipe import Recipe
@@ -49,7 +49,7 @@ MAX_COUNT = MAX_SEED + 1  # each image has a seed of its own
 SHARD_SIZE = 100_000  # 27 MB and half a minute of a core; a billion images are 10,000 files
 MAX_SHARDS = 99_999  # their names have five figures
 UNFINISHED = "_unfinished.json"  # in the folder until the set is whole: which set it will be
-_BEFORE = {"finish": 0, "choice_sha256": "", "neat": 0}
+_BEFORE = {"finish": 0, "choice_sha256": "", "neat": 0, "hand": None, "variation": None}
 
 # Before NumPy is imported in a worker: there is a worker for each core, and its one thread is enough.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -143,6 +143,7 @@ def write_shards(
         "finish": generator.finish_version,
         "choice_sha256": generator.choice_digest,
         "neat": generator.neat,
+        **hand_record(generator),
         "format": "parquet",
         "seed": seed,
         "style": asked,
@@ -307,8 +308,10 @@ def _begun(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     for name in (manifest_name("parquet"), MANIFEST, UNFINISHED, UNFINISHED.removeprefix("_")):
         try:
             told = json.loads((out / name).read_bytes())
-            # A set from before there was a finish or a choice is raw and of every z.
-            other = {key: told.get(key, _BEFORE.get(key)) for key in identity}
+            # A set from before there was a finish or a choice is raw and of every z; one without a hand says
+            # nothing of it.
+            wanted = _BEFORE | identity
+            other = {key: told.get(key, _BEFORE.get(key)) for key in identity | _BEFORE}
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -317,7 +320,7 @@ def _begun(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
             ) from None
         except (ValueError, AttributeError):
             raise DatasetError(f"{out / name} is damaged: name another folder, which will be made") from None
-        differing = [key for key in identity if other[key] != identity[key]]
+        differing = [key for key in other if other[key] != wanted[key]]
         if differing:
             raise DatasetError(
                 f"{out} holds another set ({differing[0]} differs): name another folder, which will be made,"

@@ -96,6 +96,7 @@ def write_dataset(
             "finish": generator.finish_version,
             "choice_sha256": generator.choice_digest,
             "neat": generator.neat,
+            **hand_record(generator),
             "format": format,
             "seed": seed,
             "style": asked,
@@ -125,6 +126,12 @@ def asked_style(style: Style | None, controls: StyleControls | None) -> dict[str
     if style is not None and controls is None:
         raise DatasetError("a style came without the controls that draw it: pass StyleControls as controls")
     return style.asked if style else None
+
+
+def hand_record(generator: DigitGenerator) -> dict[str, Any]:
+    """The person's hand that the set is drawn in, as the manifest has it; nothing where there is none."""
+    hand = generator.in_hand
+    return {"hand": hand.text, "variation": hand.variation} if hand else {}
 
 
 def blocks(
