@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,9 @@ from digit_generator.generate import (
 )
 from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.shapes import Estimates, estimated_strokes, measured_shapes
+
+if TYPE_CHECKING:
+    from digit_generator.hand import Hand
 
 SUFFIX = ".style.json"
 MAX_FILE_BYTES = 2**20  # 2 KB
