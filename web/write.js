@@ -7,6 +7,9 @@ import { pngFromPixels } from './png.js'
 import { SIGNS } from './signs.js'
 
 const NEW_SEEDS = 1_000_000
+// What a screen reader says for each of SIGNS.
+const NAMES = ['point', 'comma', 'minus', 'colon', 'slash', 'plus', 'euro', 'dollar', 'pound', 'percent']
+NAMES.push('opening bracket', 'closing bracket')
 const PATIENCE = 300 // ms before the bar is shown
 
 const element = (id) => document.getElementById(id)
@@ -22,7 +25,7 @@ export function startWriting(generator, { text, hand }) {
     hand = Math.floor(Math.random() * NEW_SEEDS)
     write()
   })
-  for (const sign of SIGNS) element('signs').append(makeKey(sign, write))
+  element('signs').append(...[...SIGNS].map((sign, i) => makeKey(sign, NAMES[i], write)))
   element('line-png').addEventListener('click', async () =>
     download(await pngFromPixels(line.pixels, 1, line.width), `${stemOf(line.text)}_seed_${line.hand}${suffix()}.png`),
   )
@@ -72,10 +75,11 @@ export function startWriting(generator, { text, hand }) {
   }
 }
 
-function makeKey(sign, write) {
+function makeKey(sign, name, write) {
   const button = document.createElement('button')
   button.type = 'button'
   button.textContent = sign
+  button.setAttribute('aria-label', name)
   button.addEventListener('click', () => {
     const field = element('text')
     field.setRangeText(sign, field.selectionStart, field.selectionEnd, 'end')
