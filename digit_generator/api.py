@@ -402,8 +402,8 @@ def generator_for(asked: One) -> DigitGenerator:
         generator = current_generator().variant(
             raw=bool(asked.raw), every_z=bool(asked.every_z), neat=asked.neat
         )
-    except ChoiceError as error:
-        raise HTTPException(422, f"{error}.") from None
+    except ChoiceError as error:  # parameters that do not go together, or that these weights lack
+        raise HTTPException(409, f"{error}.") from None
     here = {
         "weights": generator.digest,
         "finish": generator.finish_version,

@@ -29,7 +29,7 @@ MAX_COUNT = 10_000  # digits drawn by one command, or on one sheet
 MAX_CHARACTERS = 200  # of a number
 MAX_FRAMES = 2000  # of a morph
 MAX_SCALE = 64  # 28 pixels become 1,792
-HAND_PATTERN = "[0-9a-f]{8}[.][0-9A-Za-z_-]{134}"
+HAND_PATTERN = "[0-9a-f]{8}[.][0-9A-Za-z_-]{133}[AQgw]"
 """A person's hand as text: how the weights' SHA-256 begins, and z, a signed byte each, in base64url."""
 
 _IN_A_NAME = str.maketrans("/: ", "_=~")  # what no name of a file should have

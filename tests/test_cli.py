@@ -31,6 +31,7 @@ from digit_generator import (
 from digit_generator.cli.draw import generate
 from digit_generator.dataset.plan import plan
 from digit_generator.files import write_whole
+from digit_generator.hand import Hand
 from digit_generator.morph import morph
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.shapes import estimated_shapes
@@ -438,18 +439,26 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         assert "--every-z" in text
 
 
+def write_hand(generator: DigitGenerator) -> Hand:
+    """my.hand, as the examples name it."""
+    hand = Hand(np.zeros(100), generator.digest)
+    Path("my.hand").write_bytes(hand.to_bytes())
+    return hand
+
+
 def test_the_examples_in_the_help_do_what_they_say(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = DigitGenerator.load()  # with its style file
     monkeypatch.setattr(DigitGenerator, "load", lambda path: ours)
     examples = re.findall(r"python -m digit_generator (.+)\n +(.*)", generate.help or "")
-    assert len(examples) == 7
+    assert len(examples) == 9
+    hand = write_hand(ours)
     for command, promise in examples:
         assert cli.run(command.split()) == 0
         written = capsys.readouterr().out.splitlines()
         for path in re.findall(r"\S+\.(?:png|svg)", promise):
-            assert path in written
+            assert path.replace("4f9a0c1e", hand.name) in written
         for size in re.findall(r"(\d+)x\1", promise):
             assert pixels_of(Path(written[0])).shape == (int(size), int(size))
 

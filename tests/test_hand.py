@@ -216,7 +216,7 @@ def test_the_api_draws_in_a_hand(ours: DigitGenerator) -> None:
     assert Recipe.from_text(recipe_text_from_png(number.content) or "").hand == text
     for asked, status, sentence in (
         (f"hand={Hand(Z, '01234567').text}", 409, "is for the weights 01234567"),
-        (f"hand={text[:-1]}{chr(ord(text[-1]) + 1)}", 422, "is no hand"),
+        (f"hand={text[:-1]}{chr(ord(text[-1]) + 1)}", 422, "expected the 143 characters of a hand"),
         ("hand=x", 422, "expected the 143 characters of a hand"),
         (f"hand={text}&variation=2", 422, "expected a number from 0 to 1"),
     ):

@@ -535,6 +535,9 @@ class Metadata:
                 ) from None
             make_file(self.folder / name, picture)
         except BaseException:
+            if name not in self.known:
+                with suppress(OSError):
+                    (self.folder / name).unlink()
             with suppress(OSError):
                 if size:
                     os.truncate(self.path, size)
