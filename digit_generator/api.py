@@ -396,7 +396,7 @@ def current_generator() -> DigitGenerator:
 
 
 def generator_for(asked: One) -> DigitGenerator:
-    """The generator, if weights, finish and choice are those that are asked for; 409 if not, 422 where its
+    """The generator, if weights, finish and choice are those that are asked for; 409 if not, or where its
     choice is not as neat."""
     try:
         generator = current_generator().variant(

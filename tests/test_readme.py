@@ -366,7 +366,7 @@ EPOCHS = str(PROVENANCE["epochs"])
 MODEL = PROVENANCE["weights_bytes"] / 1e6
 WEB = megabytes(*(path for path in (ROOT / "web").iterdir() if path.is_file() and path.suffix != ".py"))
 CHOICE = rounded(100 * megabytes(ROOT / "generator.choice.safetensors")) + "0"
-REJECTED = rounded(100 * CARD["drawing"]["first_z_refused"])
+REJECTED = rounded(100 * CARD["drawing"]["first_z_refused"], 1)
 
 # Page, pattern, and what its groups must be wherever it is found; it must be found.
 QUOTED: list[tuple[str, str, tuple[str, ...]]] = [
@@ -381,8 +381,8 @@ QUOTED: list[tuple[str, str, tuple[str, ...]]] = [
     ("docs/training.md", r"(\d+) minutes on one core", (MINUTES_OF_SHEETS,)),
     ("docs/training.md", r"after ([\d, and]+) epochs", (sheets(),)),
     ("docs/training.md", r"\((\d+) KB beside the weights\)", (CHOICE,)),
-    ("docs/training.md", r"rejects the (\d+) % of z", (REJECTED,)),
-    ("docs/decisions.md", r"rejects (\d+) % of digits", (REJECTED,)),
+    ("docs/training.md", r"rejects the (\S+) % of z", (REJECTED,)),
+    ("docs/decisions.md", r"rejects (\S+) % of digits", (REJECTED,)),
     ("docs/decisions.md", r"tells them apart in (\d+) %", (rounded(figure("validation", TOLD)),)),
     ("docs/decisions.md", r"digits by other hands in (\d+) %", (rounded(figure("validation", TOLD)),)),
     ("docs/decisions.md", r"real from real in (\d+) %", (rounded(figure("real", TOLD)),)),
