@@ -378,7 +378,7 @@ QUOTED: list[tuple[str, str, tuple[str, ...]]] = [
     ("docs/performance.md", r"size of the model file \|[^|]*\| (\S+) MB \|", (rounded(MODEL, 1),)),
     ("docs/performance.md", r"\| (\d+) s on an NVIDIA H200", (SECONDS,)),
     ("docs/training.md", r"took (\d+) epochs, (\d+) seconds on an NVIDIA H200", (EPOCHS, SECONDS)),
-    ("docs/training.md", r"(\d+) minutes on one core", (MINUTES_OF_SHEETS,)),
+    ("docs/training.md", r"took (\d+) minutes on one core", (MINUTES_OF_SHEETS,)),
     ("docs/training.md", r"after ([\d, and]+) epochs", (sheets(),)),
     ("docs/training.md", r"\((\d+) KB beside the weights\)", (CHOICE,)),
     ("docs/training.md", r"rejects the (\S+) % of z", (REJECTED,)),
