@@ -159,8 +159,9 @@ def _scan(raw: Pixels, size: int, chance: npt.NDArray[np.uint32]) -> _Bools:
     """The bilevel scan without small pieces, bool [B, size, size]."""
     image = raw.astype(np.float32)
     enlarge = enlargement(size)
-    taken = image - _in_place(_cut(_GIVEN_BACK * enlarge @ image @ enlarge.T, chance))
-    scan = _cut(enlarge @ (_GIVEN_BACK * image + taken) @ enlarge.T, chance)
+    wanted = image * np.float32(_GIVEN_BACK)
+    taken = image - _in_place(_cut(enlarge @ wanted @ enlarge.T, chance))
+    scan = _cut(enlarge @ (wanted + taken) @ enlarge.T, chance)
     _drop_small_pieces(scan)
     return scan
 
