@@ -143,6 +143,7 @@ def lines(
     weights: Path | None,
     raw: bool,
     every_z: bool,
+    neat: int,
     **settings: Value | None,
 ) -> None:
     """Write COUNT pictures of handwritten lines, with their texts and the box of every character.
@@ -167,7 +168,7 @@ def lines(
     asked = {name: value for name, value in settings.items() if value is not None}
     style = {name: asked.pop(name) for name in STROKE_MEASURES if name in asked}
     look = Look(ink=ink, paper=paper, form=form, **asked)
-    generator = generator_from_weights(weights, raw=raw, every_z=every_z)
+    generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
     source = LineSource(generator, texts, seed=seed, look=look, one_hand=one_hand, style=style)
     with tqdm(total=count, unit="pictures", desc=str(out), delay=0.5) as bar:
         manifest = write_lines(

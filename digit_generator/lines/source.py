@@ -91,6 +91,7 @@ class LineSource:
             "weights_sha256": self.generator.digest,
             "finish": self.generator.finish_version,
             "choice_sha256": self.generator.choice_digest,
+            "neat": self.generator.neat,
         }
         identity: dict[str, Any] = json.loads(json.dumps(values))
         return identity
