@@ -414,7 +414,11 @@ def test_another_choice_or_finish_has_other_tags_and_conflicts(
         ("/digits/7.png?scale=11", 422, "scale is '11': expected a whole number from 1 to 10."),
         ("/digits/7.png?colour=red", 422, "'colour' is not a parameter of this address: expected seed, "),
         ("/digits/7.png?digit=8", 422, "'digit' is not a parameter of this address: expected seed, "),
-        ("/digits/7.svg?count=2", 422, "expected seed, raw, every_z, neat, weights, finish, choice, hand, variation or form."),
+        (
+            "/digits/7.svg?count=2",
+            422,
+            "expected seed, raw, every_z, neat, weights, finish, choice, hand, variation or form.",
+        ),
         ("/digits/7.svg?form=round", 422, "form is 'round': expected outline, pixels or ink."),
         ("/digits/7.png?weights=abc", 422, "weights is 'abc': expected 8 to 64 hexadecimal digits, 0-9 a-f."),
         ("/digits/7.png?raw=2", 422, "raw is '2': expected 0 or 1."),
