@@ -1,8 +1,8 @@
 """Digits over HTTP: an ASGI application that asgi.py mounts at /api beside the page.
 
-Whatever is asked for is bounded in size and in time, and a mistake is told in one sentence with a 4xx. The
-same address gives the same bytes while the weights and their choice stay; for ever with `weights`, `finish`
-or `raw=1`, and `choice` or `every_z=1` in it.
+Every request has a limit on size and time. A bad request gets a 4xx with one sentence that says what is
+wrong. The same address gives the same bytes while the weights and their choice stay; for ever with
+`weights`, `finish` or `raw=1`, and `choice` or `every_z=1` in it.
 """
 
 from __future__ import annotations

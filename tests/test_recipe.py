@@ -362,7 +362,7 @@ def test_a_morph_is_written_and_listed(shell: Callable[..., tuple[int, str, str]
     ("words", "sentence"),
     [
         ("morph", "Missing argument 'STOPS...'"),
-        ("morph 3", "one stop is no way: name two or more"),
+        ("morph 3", "a morph needs two or more stops"),
         ("morph 3 x", "'x' is not a digit, such as 7, or a digit and a seed"),
         ("morph 3 8:4294967296", "a seed up to 4294967295, such as 7:42"),
         ("morph 3 8 --frames 2000", "make 2002 frames"),

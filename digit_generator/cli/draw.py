@@ -190,7 +190,7 @@ def stops_from_words(
                 f"{word!r} is not a digit, such as 7, or a digit and a seed up to {MAX_SEED}, such as 7:42."
             )
     if len(words) == 1:
-        raise click.BadParameter("one stop is no way: name two or more, such as 3 8.")
+        raise click.BadParameter("a morph needs two or more stops, such as 3 8.")
     return [(int(match[1]), _stop_seed(match[2])) for match in matches if match]
 
 

@@ -1,7 +1,7 @@
 """The command line: one command of the group `cli` for each thing to make.
 
-The files written are listed on stdout, one path a line; what there is to say about them goes to stderr. A
-mistake is told in one sentence on stderr, with exit code 2.
+Commands print the path of each file that they write to stdout, one a line, and messages to stderr. Bad input
+gets one sentence on stderr and exit code 2.
 """
 
 from __future__ import annotations

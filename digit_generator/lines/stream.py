@@ -7,6 +7,7 @@ one, and `hugging_face_dataset` a datasets.IterableDataset.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class StreamError(DigitGeneratorError):
     """A stream that cannot be cut or resumed like this; the message is one sentence."""
 
 
-class _Stream:
+class _Stream(ABC):
     """Items 0...count-1, drawn some at a time. `shard(rank, of)` is every `of`-th part of them."""
 
     together = 1
@@ -38,9 +39,9 @@ class _Stream:
         self.count = checked_whole("count", ENDLESS if count is None else count, 1, ENDLESS)
         self._rank, self._of, self._done = 0, 1, 0
 
+    @abstractmethod
     def drawn(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Items start...stop-1."""
-        raise NotImplementedError
 
     def shard(self, rank: int, of: int) -> _Stream:
         """The stream of worker `rank`, from 0, of `of`: together they have each item once."""
