@@ -375,7 +375,7 @@ digit, what the network makes of it, and the ten digits from the same z.
 | Distance (root mean square, blurred, in [-1, 1]): half are below | {median} |
 | nine tenths are below | {ninety} |
 | the furthest | {furthest} |
-| Further than {near}, which is told as too far | {too_far} of {digits} |
+| Too far: further than {near} | {too_far} of {digits} |
 | The judge reads the drawing as what was written | {read} |
 | The judge reads the real digits as what was written | {real} |
 | The digit itself is guessed by the fit | {guessed} of the first {guesses} |

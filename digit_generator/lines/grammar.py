@@ -7,7 +7,7 @@ r"""What is written: a small grammar of patterns, from which texts are drawn by 
 | `<EUR|€|$>` with alternatives that are patterns themselves | one of them |
 | `<date DD.MM.YYYY>` | a day from 1950 to 2049; D, DD, M, MM, YY and YYYY in any order |
 | `<amount 9,999.99>` | an amount up to this one, written like it: its thousands sign, its decimals |
-| `{3}`, `{2,5}` behind any of these | so many of it, each drawn anew |
+| `{3}`, `{2,5}` after any of these | repeats it so many times, each drawn anew |
 | `\#`, `\[` and so on | the character itself |
 
 All other characters stand for themselves. Leading zeros come with `#`; `[1-9]#{0,5}` has none.
