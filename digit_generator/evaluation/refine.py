@@ -1,0 +1,312 @@
+"""Refine weights: move what is drawn nearer to MNIST, as it ships. Trained weights -> refined weights.
+
+    python -m digit_generator.evaluation.refine trained.pth --data-dir mnist --out generator.pth
+
+The generator learns from its own grey images, and people see them chosen (choose.py) and finished
+(finish.py). So after the training the weights are moved a little, led by what people see:
+
+1. Two networks learn to read digits and one to see broken shapes. They are made for this alone: neither the
+   scout, by which choices are made, nor the judges of the card take part.
+2. Each step draws digits as they ship: with labels as frequent as MNIST's, from z that the choice accepts,
+   finished.
+3. The loss is how far the readers' features of these digits are from those of the training images: the
+   Fréchet distance (frechet.py), backpropagated (Mathiasen and Hvilshøj 2020, arXiv:2009.14075), plus a
+   weight times the probability of a broken shape.
+4. The gradient passes the finish as if it changed nothing (straight through: Bengio et al. 2013,
+   arXiv:1308.3432).
+
+The choice and the style controls belong to the weights that they were learned from, so both are learned again
+for the refined ones: `make publish`. docs/experiments.md has what was tried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from pathlib import Path
+from time import monotonic
+from typing import NamedTuple
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from digit_generator.bulk import BulkGenerator
+from digit_generator.cli.options import Mistake, replace_unprintable
+from digit_generator.evaluation import protocol
+from digit_generator.evaluation.data import Digits, EvaluationError, Labels, Pixels, mnist_from_folder
+from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
+from digit_generator.evaluation.networks.classifier import (
+    Classifier,
+    device,
+    images_from_pixels,
+    new_classifier,
+    training,
+)
+from digit_generator.files import write_whole
+from digit_generator.finish import finished_pixels
+from digit_generator.generate import BATCHNORM_EPS, LATENT_SIZE, LEAKY_SLOPE, DigitGenerator
+from digit_generator.weights import WeightsError, arrays_from_file
+
+READERS = (
+    protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=True, seed=7772),
+    protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7773),
+)
+BROKEN = protocol.Training(
+    "strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7774
+)
+DRAWN = 140_000
+"""Digits of every z that show the third network what is broken, beside the training images."""
+NEAT = 1
+"""The position of the choice whose z are drawn: about as many are rejected as when the choice is learned
+again."""
+
+WIDER = 1.08
+"""What every z is multiplied by, in the first layer's weights, before the first step: the digits of the
+training leave out more of what is rare than real ones do, and lie denser where they are."""
+STEPS = 400
+_BATCH, _RATE = 1000, 1e-5
+_WARM_UP = 20  # steps in which the rate rises; it falls to 0 by a cosine
+_FRESH = 0.1
+"""What a batch counts in the moving averages of the moments: it has too few digits for a covariance."""
+_BROKEN_WEIGHT = 6.0
+_AVERAGED = 0.05  # what a step counts in the averaged weights, which are written
+_FIRST_SEED, _FIRST_SHOWN = 4_000_000_000, 4_050_000_000  # seeds that nobody else uses
+_LABELS_SEED = 707
+
+
+class Moments(NamedTuple):
+    """Mean [F] and mean outer product [F, F], float64, of a set of features."""
+
+    mean: Tensor
+    outer: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor) -> Moments:
+        """features float64 [N, F]."""
+        return cls(features.mean(dim=0), features.T @ features / len(features))
+
+    def moved(self, to: Moments, share: float) -> Moments:
+        return Moments(*(torch.lerp(old, new, share) for old, new in zip(self, to, strict=True)))
+
+    @property
+    def covariance(self) -> Tensor:
+        return self.outer - torch.outer(self.mean, self.mean)
+
+
+class Reader:
+    """A network whose features are compared, and the moments of those of the training images."""
+
+    def __init__(self, network: Classifier, real: Digits) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.unit = 1.0
+        with torch.no_grad():
+            parts = np.array_split(np.arange(len(real)), math.ceil(len(real) / 500))
+            features = torch.cat(
+                [self.features(images_from_pixels(real.pixels[p]), real.labels[p]) for p in parts]
+            )
+            # Features vary by 1 on average, as in the card; the label stays as it is.
+            self.unit = float(features[:, :-10].var(dim=0).mean().sqrt())
+            features[:, :-10] /= self.unit
+            self.real = Moments.of(features)
+            values, vectors = torch.linalg.eigh(self.real.covariance)
+            self.root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+
+    def features(self, images: Tensor, labels: Labels) -> Tensor:
+        """images float32 [B, 1, 28, 28] in [0, 1] -> float64 [B, F + 10]: features, and which digit it is."""
+        digit = F.one_hot(torch.from_numpy(labels).to(images.device), 10)
+        return torch.cat([self.network.body(images).double() / self.unit, digit.double()], dim=1)
+
+    def distance(self, moments: Moments) -> Tensor:
+        """The Fréchet distance to the training images, as frechet.frechet_distance has it."""
+        shift = moments.mean - self.real.mean
+        product = self.root @ moments.covariance @ self.root
+        values = torch.linalg.eigvalsh(product + 1e-8 * torch.eye(len(product)).to(product))
+        traces = torch.trace(moments.covariance) + torch.trace(self.real.covariance)
+        distance: Tensor = shift @ shift + traces - 2 * values.clamp(min=1e-12).sqrt().sum()
+        return distance
+
+
+class Weights:
+    """The tensors of a generator.pth, of which all but the batch norms' statistics can learn."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        self.tensors = {
+            name: tensor.float().to(device()).clone() if tensor.is_floating_point() else tensor
+            for name, tensor in tensors.items()
+        }
+        fixed = ("running_mean", "running_var", "num_batches_tracked")
+        self.learning = [
+            tensor.requires_grad_() for name, tensor in self.tensors.items() if not name.endswith(fixed)
+        ]
+
+    def images(self, z: Tensor, labels: Labels) -> Tensor:
+        """z float32 [B, 100], labels int64 [B] -> images float32 [B, 1, 28, 28] in [-1, 1]."""
+        of = self.tensors
+        x = torch.cat([z, of["label_emb.weight"][labels]], dim=1)  # [B, 200]
+        for linear, norm in ((0, 2), (3, 5), (6, 8)):
+            x = F.linear(x, of[f"model.{linear}.weight"], of[f"model.{linear}.bias"])
+            x = F.leaky_relu(x, LEAKY_SLOPE)
+            mean, variance, weight, bias = (
+                of[f"model.{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias")
+            )
+            x = F.batch_norm(x, mean, variance, weight, bias, eps=BATCHNORM_EPS)
+        images: Tensor = torch.tanh(F.linear(x, of["model.9.weight"], of["model.9.bias"])).view(-1, 1, 28, 28)
+        return images
+
+
+def seen(images: Tensor, labels: Labels, seeds: Labels) -> Tensor:
+    """images float32 [B, 1, 28, 28] in [-1, 1] -> finished, in [0, 1]; to the gradient, not finished."""
+    plain = (images + 1) / 2
+    raw: Pixels = (plain.detach()[:, 0] * 255).round().to(torch.uint8).cpu().numpy()
+    finished = images_from_pixels(finished_pixels(raw, labels, seeds))
+    return finished + (plain - plain.detach())
+
+
+def broken_probability(network: Classifier, images: Tensor) -> Tensor:
+    """The mean probability of class 1, a broken shape."""
+    probability: Tensor = network(images).softmax(dim=1)[:, 1].mean()
+    return probability
+
+
+def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits, steps: int) -> Weights:
+    """Weights whose digits are nearer to `train`. tensors: those of `generator`, by name."""
+    readers = [Reader(_taught(setting, train), train) for setting in READERS]
+    broken = _taught(BROKEN, _shown_broken(generator, train), classes=2).eval().requires_grad_(False)
+    choosing = BulkGenerator(generator)
+    labels_rng = np.random.RandomState(_LABELS_SEED)
+    first = _FIRST_SEED
+
+    def drawn(weights: Weights) -> tuple[Tensor, Labels]:
+        nonlocal first
+        seeds = np.arange(first, first := first + _BATCH)
+        labels = train.labels[labels_rng.randint(len(train), size=_BATCH)]
+        z = choosing.latents(seeds.tolist(), labels)
+        images = weights.images(torch.from_numpy(z).float().to(device()), labels)
+        return seen(images, labels, seeds), labels
+
+    first_layer = tensors["model.0.weight"].float()
+    wider = {
+        **tensors,
+        "model.0.weight": first_layer * torch.tensor([WIDER] * LATENT_SIZE + [1.0] * LATENT_SIZE),
+    }
+    weights, averaged = Weights(wider), Weights(wider)
+    with torch.no_grad():
+        images, labels = zip(*(drawn(weights) for _ in range(round(2 / _FRESH))), strict=True)
+        moments = [
+            Moments.of(torch.cat([reader.features(*batch) for batch in zip(images, labels, strict=True)]))
+            for reader in readers
+        ]
+    optimizer = torch.optim.Adam(weights.learning, _RATE, (0.9, 0.99))
+    progress = tqdm(range(steps), unit="steps", desc="refining")
+    for step in progress:
+        # Set the learning rate.
+        fall = (1 + math.cos(math.pi * (step + 1) / steps)) / 2
+        for group in optimizer.param_groups:
+            group["lr"] = _RATE * min(1, (step + 1) / _WARM_UP) * fall
+
+        # Compare what is drawn with the training images.
+        batch, digits = drawn(weights)
+        moments = [
+            old.moved(Moments.of(reader.features(batch, digits)), _FRESH)
+            for reader, old in zip(readers, moments, strict=True)
+        ]
+        distances = [reader.distance(now) for reader, now in zip(readers, moments, strict=True)]
+        share = broken_probability(broken, batch)
+        # A batch moves the averages by _FRESH of what it would move them alone.
+        loss = sum(distances, torch.zeros(())) / _FRESH + _BROKEN_WEIGHT * share
+
+        # Update the weights, and their average.
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        moments = [Moments(*(tensor.detach() for tensor in now)) for now in moments]
+        with torch.no_grad():
+            for mean, now in zip(averaged.learning, weights.learning, strict=True):
+                mean.lerp_(now, _AVERAGED)
+        progress.set_postfix_str(", ".join(f"{d.item():.3f}" for d in (*distances, share)), refresh=False)
+    return averaged
+
+
+def _taught(setting: protocol.Training, digits: Digits, classes: int = 10) -> Classifier:
+    network = new_classifier(setting, classes)
+    for _ in tqdm(training(network, digits, setting), total=setting.epochs, unit="epochs", desc="a reader"):
+        pass
+    return network
+
+
+def _shown_broken(generator: DigitGenerator, train: Digits) -> Digits:
+    """Training images and finished digits of every z, labelled 0 for whole and 1 for broken."""
+    labels = np.tile(np.arange(10), DRAWN // 10)
+    seeds = np.arange(_FIRST_SHOWN, _FIRST_SHOWN + len(labels))
+    every = BulkGenerator(generator.variant(every_z=True))
+    parts = np.array_split(np.arange(len(labels)), math.ceil(len(labels) / 2000))
+    pixels = np.concatenate(
+        [
+            every.digits(labels[part], seeds[part])
+            for part in tqdm(parts, unit="blocks", desc="digits that teach")
+        ]
+    )
+    counted = counted_shapes(train.pixels)
+    told = [
+        are_broken(counted_there, labels, counted, train.labels).astype(np.int64)
+        for counted_there, labels in ((counted, train.labels), (counted_shapes(pixels), labels))
+    ]
+    return Digits(np.concatenate([train.pixels, pixels]), np.concatenate(told))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), required=True, help="MNIST.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Gets the weights."
+)
+@click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True)
+def main(file: Path, data_dir: Path, out: Path, steps: int) -> None:
+    """Refine the weights of FILE, with the choice file beside it (ten minutes)."""
+    started = monotonic()
+    try:
+        generator = DigitGenerator.load(file)
+        if (generator.provenance or {}).get("refined"):
+            raise Mistake(
+                f"{file} is refined already; expected weights as mnist_gan_training.py writes them."
+            )
+        if generator.choice and len(generator.choice.positions) > 1:
+            generator = generator.variant(neat=NEAT)
+        tensors = {name: torch.from_numpy(array) for name, array in arrays_from_file(file).items()}
+        train = mnist_from_folder(data_dir, "train")
+    except (EvaluationError, WeightsError) as error:
+        raise Mistake(str(error)) from error
+    weights = refined(generator, tensors, train, steps)
+    halves = {
+        name: tensor.detach().cpu().half() if tensor.is_floating_point() else tensor
+        for name, tensor in weights.tensors.items()
+    }
+    buffer = io.BytesIO()
+    torch.save(halves, buffer)
+    content = buffer.getvalue()
+    told = {
+        **{name: value for name, value in (generator.provenance or {}).items() if name != "quality"},
+        "refined": {
+            "from_sha256": generator.digest,
+            "choice_sha256": generator.choice_digest,
+            "steps": steps,
+            "seconds": round(monotonic() - started),
+            "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        },
+        "weights_sha256": hashlib.sha256(content).hexdigest(),
+        "weights_bytes": len(content),
+    }
+    write_whole(out, content)
+    write_whole(out.with_suffix(".json"), json.dumps(told, indent=2).encode() + b"\n")
+    click.echo(out)
+
+
+if __name__ == "__main__":
+    replace_unprintable()
+    main()

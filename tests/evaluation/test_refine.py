@@ -1,0 +1,134 @@
+"""Weights are refined by what people see: chosen and finished digits, beside real ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from digit_generator import DigitGenerator
+from digit_generator.evaluation import protocol
+from digit_generator.evaluation import refine as refine_module
+from digit_generator.evaluation.data import Digits
+from digit_generator.evaluation.measures.frechet import frechet_distance
+from digit_generator.evaluation.networks.classifier import images_from_pixels, new_classifier
+from digit_generator.evaluation.refine import Moments, Reader, Weights, broken_probability, main, seen
+from digit_generator.weights import arrays_from_file
+
+ROOT = Path(__file__).parents[2]
+QUICK = replace(refine_module.READERS[0], epochs=1, batch=64)
+
+
+@pytest.fixture(scope="module")
+def tensors() -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays_from_file(ROOT / "generator.pth").items()}
+
+
+def test_a_reader_measures_the_frechet_distance_of_features_and_labels(
+    draw: Callable[[int, int], Digits],
+) -> None:
+    real, other = draw(300, 1), draw(200, 2)
+    reader = Reader(new_classifier(protocol.SCOUT), real)
+    features = [reader.features(images_from_pixels(d.pixels), d.labels).numpy() for d in (real, other)]
+    assert features[0][:, :-10].var(axis=0).mean() == pytest.approx(1, rel=0.01)
+    np.testing.assert_array_equal(features[1][:, -10:].argmax(axis=1), other.labels)
+
+    ours = reader.distance(Moments.of(torch.from_numpy(features[1]))).item()
+    # np.cov divides by N - 1, moments by N.
+    assert ours == pytest.approx(frechet_distance(features[1], features[0]), rel=0.02)
+    assert reader.distance(reader.real).item() == pytest.approx(0, abs=1e-2)
+
+
+def test_the_weights_draw_as_the_generator_does(tensors: dict[str, torch.Tensor]) -> None:
+    generator = DigitGenerator.load(ROOT / "generator.pth", every_z=True)
+    labels = np.arange(10)
+    z = generator.latents(range(10), labels)
+    with torch.no_grad():
+        ours = Weights(tensors).images(torch.from_numpy(z).float(), labels)
+    np.testing.assert_allclose(ours, generator.images(z, labels), atol=1e-4)
+
+
+def test_digits_are_seen_finished_and_the_gradient_passes_the_finish(
+    tensors: dict[str, torch.Tensor],
+) -> None:
+    generator = DigitGenerator.load(ROOT / "generator.pth", every_z=True)
+    labels, seeds = np.arange(10), np.arange(10)
+    images = torch.from_numpy(generator.images(generator.latents(seeds.tolist(), labels), labels)).float()
+    images.requires_grad_()
+    finished = seen(images, labels, seeds)
+    np.testing.assert_allclose(
+        finished.detach()[:, 0] * 255, generator.digits(labels, seeds.tolist()), atol=1e-3
+    )
+    finished.sum().backward()
+    np.testing.assert_allclose(images.grad, 0.5)  # from [-1, 1] to [0, 1], and nothing else
+
+
+def test_broken_is_the_second_class() -> None:
+    def network(images: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([[0.0, 3.0], [2.0, 0.0]])
+
+    both = broken_probability(network, torch.zeros(2, 1, 28, 28))  # type: ignore[arg-type]
+    assert both.item() == pytest.approx((1 / (1 + np.exp(-3)) + 1 / (1 + np.exp(2))) / 2)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, draw: Callable[[int, int], Digits]) -> Digits:
+    """A refinement of seconds, towards digits drawn with strokes."""
+    real = draw(600, 3)
+    monkeypatch.setattr(refine_module, "READERS", (QUICK,))
+    monkeypatch.setattr(refine_module, "BROKEN", QUICK)
+    monkeypatch.setattr(refine_module, "DRAWN", 200)
+    monkeypatch.setattr(refine_module, "_BATCH", 100)
+    monkeypatch.setattr(refine_module, "_RATE", 1e-4)
+    monkeypatch.setattr(refine_module, "mnist_from_folder", lambda *_: real)
+    return real
+
+
+def test_refined_digits_are_nearer_to_the_real_ones(small: Digits, tensors: dict[str, torch.Tensor]) -> None:
+    generator = DigitGenerator.load(ROOT / "generator.pth")
+    reader = Reader(new_classifier(protocol.SCOUT), small)  # has no part in it
+
+    def distance(weights: Weights) -> float:
+        labels = np.tile(np.arange(10), 60)
+        z = torch.from_numpy(generator.latents(range(600), labels)).float()
+        with torch.no_grad():
+            images = seen(weights.images(z, labels), labels, np.arange(600))
+            return reader.distance(Moments.of(reader.features(images, labels))).item()
+
+    refined = refine_module.refined(generator, tensors, small, steps=40)
+    assert distance(refined) < 0.97 * distance(Weights(tensors))
+
+
+def test_the_command_writes_weights_and_where_they_come_from(small: Digits, tmp_path: Path) -> None:
+    for name in ("generator.pth", "generator.json", "generator.choice.safetensors"):
+        shutil.copy(ROOT / name, tmp_path)
+    told = json.loads((tmp_path / "generator.json").read_text())
+    told.pop("refined", None)
+    (tmp_path / "generator.json").write_text(json.dumps(told))
+    arguments = ["--data-dir", "unused", "--steps", "2", "--out"]
+
+    done = CliRunner().invoke(main, [str(tmp_path / "generator.pth"), *arguments, str(tmp_path / "new.pth")])
+    assert done.exit_code == 0, done.output
+    before, after = (arrays_from_file(tmp_path / name) for name in ("generator.pth", "new.pth"))
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert "model.0.weight" in changed
+    assert changed <= {name for name in before if "running" not in name and "num_batches" not in name}
+    record = json.loads((tmp_path / "new.json").read_text())
+    assert record["refined"]["from_sha256"] == told["weights_sha256"]
+    assert record["weights_sha256"] == DigitGenerator.load(tmp_path / "new.pth").digest
+    assert record["seed"] == told["seed"]
+    assert "quality" not in record
+
+    (tmp_path / "new.json").rename(tmp_path / "generator.json")
+    shutil.move(tmp_path / "new.pth", tmp_path / "generator.pth")
+    again = CliRunner().invoke(main, [str(tmp_path / "generator.pth"), *arguments, str(tmp_path / "x.pth")])
+    assert again.exit_code == 2
+    assert "refined already" in again.output
+    assert not (tmp_path / "x.pth").exists()
