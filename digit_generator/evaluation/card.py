@@ -261,7 +261,14 @@ def _drawing(card: Card) -> str:
         if drawing["choice_sha256"]
         else "Every digit was drawn from the first z of its seed; no z was rejected and no image left out."
     )
-    return f"{choice} {finish}"
+    refined = (
+        " The weights were refined after the training: moved until the features of such digits were nearer to "
+        "those of the training images (`digit_generator/evaluation/refine.py`). The networks that gave these "
+        "features are no judges of this card, but the Fréchet distance below is a measure of the same kind."
+        if drawing.get("refined")
+        else ""
+    )
+    return f"{choice} {finish}{refined}"
 
 
 def _per_digit(card: Card) -> str:

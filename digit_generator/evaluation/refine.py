@@ -62,10 +62,6 @@ BROKEN = protocol.Training(
 )
 DRAWN = 140_000
 """Digits of every z that show the third network what is broken, beside the training images."""
-NEAT = 1
-"""The position of the choice whose z are drawn: about as many are rejected as when the choice is learned
-again."""
-
 WIDER = 1.08
 """What every z is multiplied by, in the first layer's weights, before the first step: the digits of the
 training leave out more of what is rare than real ones do, and lie denser where they are."""
@@ -276,8 +272,6 @@ def main(file: Path, data_dir: Path, out: Path, steps: int) -> None:
             raise Mistake(
                 f"{file} is refined already; expected weights as mnist_gan_training.py writes them."
             )
-        if generator.choice and len(generator.choice.positions) > 1:
-            generator = generator.variant(neat=NEAT)
         tensors = {name: torch.from_numpy(array) for name, array in arrays_from_file(file).items()}
         train = mnist_from_folder(data_dir, "train")
     except (EvaluationError, WeightsError) as error:

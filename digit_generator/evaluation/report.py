@@ -130,6 +130,7 @@ class WeightsSource:
             "choice_sha256": generator.choice_digest,
             "seeds": count,
             "first_z_refused": refused / count,
+            "refined": "refined" in (generator.provenance or {}),
         }
 
 

@@ -141,6 +141,9 @@ def test_the_card_says_how_its_digits_were_drawn(card):
     assert "It rejected the first z of 19.3 % of the 30,000 seeds drawn." in text
     assert "never saw the judges of this card (`digit_generator/choose.py`, file `efefefefefefefef…`)" in text
     assert "were finished (version 3, `digit_generator/finish.py`)" in text
+    assert "refined" not in text
+    card["drawing"]["refined"] = True
+    assert "refined after the training" in markdown_from_card(card)
     card["drawing"] |= {"finish": 0, "choice_sha256": ""}
     text = markdown_from_card(card)
     assert "no z was rejected and no image left out. The pixels are the network's own" in text

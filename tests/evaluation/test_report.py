@@ -90,6 +90,7 @@ def test_full_card_of_weights_and_resuming_it(run, save_weights, tmp_path, monke
         "choice_sha256": "",
         "seeds": 3 * N,
         "first_z_refused": 0,
+        "refined": False,
     }
     sizes = {column: card[column]["distance"][0]["equal"]["images"] for column in report.COLUMNS}
     assert set(map(tuple, sizes.values())) == {(N // 2, N // 2)}
@@ -182,8 +183,13 @@ def test_digits_are_finished_and_chosen_and_raw_ones_beside_them_are_not(choosy)
         "choice_sha256": choosy.choice_digest,
         "seeds": seeds,
         "first_z_refused": refused.mean(),
+        "refined": False,
     }
     assert 0.1 < drawing["first_z_refused"] < 0.6
+    told = choosy.path.with_name("generator.json")
+    told.write_text(json.dumps({"weights_sha256": choosy.digest, "refined": {}}))
+    assert report.source_from_file(choosy.path).drawing(labels)["refined"]
+    told.unlink()
     assert source.raw.drawing(labels)["first_z_refused"] == 0
 
 
