@@ -37,6 +37,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from digit_generator.bulk import BulkGenerator
+from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.data import Digits, EvaluationError, Labels, Pixels, mnist_from_folder
@@ -50,7 +51,7 @@ from digit_generator.evaluation.networks.classifier import (
 )
 from digit_generator.files import write_whole
 from digit_generator.finish import finished_pixels
-from digit_generator.generate import BATCHNORM_EPS, LATENT_SIZE, LEAKY_SLOPE, DigitGenerator
+from digit_generator.generate import BATCHNORM_EPS, LEAKY_SLOPE, DigitGenerator
 from digit_generator.weights import WeightsError, arrays_from_file
 
 READERS = (
@@ -62,10 +63,7 @@ BROKEN = protocol.Training(
 )
 DRAWN = 140_000
 """Digits of every z that show the third network what is broken, beside the training images."""
-WIDER = 1.08
-"""What every z is multiplied by, in the first layer's weights, before the first step: the digits of the
-training leave out more of what is rare than real ones do, and lie denser where they are."""
-STEPS = 400
+STEPS = 240
 _BATCH, _RATE = 1000, 1e-5
 _WARM_UP = 20  # steps in which the rate rises; it falls to 0 by a cosine
 _FRESH = 0.1
@@ -186,12 +184,7 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
         images = weights.images(torch.from_numpy(z).float().to(device()), labels)
         return seen(images, labels, seeds), labels
 
-    first_layer = tensors["model.0.weight"].float()
-    wider = {
-        **tensors,
-        "model.0.weight": first_layer * torch.tensor([WIDER] * LATENT_SIZE + [1.0] * LATENT_SIZE),
-    }
-    weights, averaged = Weights(wider), Weights(wider)
+    weights, averaged = Weights(tensors), Weights(tensors)
     with torch.no_grad():
         images, labels = zip(*(drawn(weights) for _ in range(round(2 / _FRESH))), strict=True)
         moments = [
@@ -263,18 +256,19 @@ def _shown_broken(generator: DigitGenerator, train: Digits) -> Digits:
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Gets the weights."
 )
 @click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True)
-def main(file: Path, data_dir: Path, out: Path, steps: int) -> None:
+@click.option("--neat", type=click.IntRange(0, NEATEST), default=0, help="The choice's position.")
+def main(file: Path, data_dir: Path, out: Path, steps: int, neat: int) -> None:
     """Refine the weights of FILE, with the choice file beside it (ten minutes)."""
     started = monotonic()
     try:
-        generator = DigitGenerator.load(file)
+        generator = DigitGenerator.load(file, neat=neat)
         if (generator.provenance or {}).get("refined"):
             raise Mistake(
                 f"{file} is refined already; expected weights as mnist_gan_training.py writes them."
             )
         tensors = {name: torch.from_numpy(array) for name, array in arrays_from_file(file).items()}
         train = mnist_from_folder(data_dir, "train")
-    except (EvaluationError, WeightsError) as error:
+    except (ChoiceError, EvaluationError, WeightsError) as error:
         raise Mistake(str(error)) from error
     weights = refined(generator, tensors, train, steps)
     halves = {
@@ -289,6 +283,7 @@ def main(file: Path, data_dir: Path, out: Path, steps: int) -> None:
         "refined": {
             "from_sha256": generator.digest,
             "choice_sha256": generator.choice_digest,
+            "neat": neat,
             "steps": steps,
             "seconds": round(monotonic() - started),
             "versions": {"torch": torch.__version__, "numpy": np.__version__},
