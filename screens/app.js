@@ -33,30 +33,39 @@ if (!window.digitGenerator) {
   })
 
   function show(index) {
+    const shown = reveal(index)
+    shown.querySelector('.huge').scrollIntoView({ block: 'nearest', behavior: calm() ? 'auto' : 'smooth' })
+    detailsOf(shown)
+  }
+
+  function reveal(index) {
     all('.pictures button').forEach((button, each) => button.setAttribute('aria-pressed', each === index))
     all('.large').forEach((large, each) => (large.hidden = each !== index))
     const shown = all('.large')[index]
     for (const status of all('[role=status]', shown)) status.textContent = ''
     for (const share of all('[data-do=share]', shown)) share.hidden = !canShare()
-    shown.querySelector('.huge').scrollIntoView({ block: 'nearest', behavior: calm() ? 'auto' : 'smooth' })
-    detailsOf(shown)
+    return shown
   }
 
-  // The details of the large picture: the server draws them when a button that nobody sees is pressed (screens/draw.py).
+  // SVG and hand of the large picture: the server draws them for the one whose pill is picked, which nobody sees
+  // (screens/draw.py).
   const shownLarge = () => document.querySelector('.large:not([hidden])')
-  const arrived = (large) => document.querySelector(`.details[data-at="${large.dataset.at}"]`)
+  const pillsOf = (large) => all(`.st-key-${large.dataset.of} button`)
+  const isPicked = (pill) => pill.getAttribute('aria-checked') === 'true'
+  const areOf = (details, large) => details.dataset.of === large?.dataset.of && details.dataset.at === large.dataset.at
+  const arrived = (large) => all('.details').find((details) => areOf(details, large))
 
   async function detailsOf(large) {
+    const pill = pillsOf(large)[large.dataset.at]
+    if (!arrived(large) && pill && !isPicked(pill)) pill.click()
     mark()
-    const asks = all('[class*=st-key-large_] button')[large.dataset.at]
-    if (!arrived(large) && asks?.ariaChecked !== 'true') asks?.click()
     while (!arrived(large) && large.isConnected) await new Promise(requestAnimationFrame)
     return arrived(large)
   }
 
+  // Details of another picture are squares until those of the large one are there.
   function mark() {
-    const large = shownLarge()
-    for (const each of all('.details[data-at]')) each.classList.toggle('others', each.dataset.at !== large?.dataset.at)
+    for (const each of all('.details[data-at]')) each.classList.toggle('others', !areOf(each, shownLarge()))
   }
 
   // They are asked for when they come into view and nothing has changed for a moment: who clicks on does not wait for them.
@@ -67,8 +76,14 @@ if (!window.digitGenerator) {
       if (target.isConnected && shownLarge()) detailsOf(shownLarge())
     }
   })
-  let moment
+  let known, moment
   new MutationObserver(() => {
+    const large = shownLarge()
+    if (large && !known?.isConnected) {
+      // The same pictures, drawn anew in ink or raw: the one that was pressed stays large.
+      const picked = pillsOf(large).findIndex(isPicked)
+      known = picked < 0 ? large : reveal(picked)
+    }
     mark()
     clearTimeout(moment)
     moment = setTimeout(() => all('.details .hand:has(i)').forEach((place) => seen.observe(place)), 300)

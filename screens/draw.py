@@ -55,7 +55,7 @@ def main() -> None:
 
 @st.fragment
 def show_digits(initial: dict[str, Any], problem: str) -> None:
-    """All that a click may change: a click runs this alone, not the title, the style sheet and the list of pages."""
+    """All that a click may change: a click runs this alone, not the title, the styles and the pages' list."""
     loaded, problem_now = generator_or_placeholder()
     if problem_now != problem:
         st.rerun()
@@ -73,16 +73,14 @@ def show_digits(initial: dict[str, Any], problem: str) -> None:
     if picked != digit:
         st.caption(f"Next: {heading(picked, count).lower()}. Press Generate.")
     is_first = (digit, seeds[0]) == (initial["digit"], initial["seed"])
-    at = large_one(digit, seeds, min(initial["at"], count - 1) if is_first else 0)
+    at = min(initial["at"], count - 1) if is_first else 0
     show_drawings(variant, style, drawings, at, ink=ink)
-    with st.container(key="large"):
-        show_large(digit, drawings, at)
-        show_details(generator, digit, seeds, style, controls, drawings, ink=ink)
+    pressed = show_large(generator, digit, seeds, style, controls, drawings, at, ink=ink)
     show_before(generator, digit, seeds, style, controls)
     show_command(generator, variant, digit, seeds, style, notes)
     show_how_it_works()
     show_options(loaded, generator, digit, seeds, initial)
-    show_address_of(variant, digit, seeds, style, at=at, ink=ink)
+    show_address_of(variant, digit, seeds, style, at=at if pressed is None else pressed, ink=ink)
 
 
 def state_from_address(address: Address) -> dict[str, Any]:
@@ -210,7 +208,7 @@ def pixels_of(
 
 
 def plain_pixels(generator: Generator, digit: int, seeds: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """`generator.digits`, kept for this visitor's last sets: those on the page are not drawn at every click."""
+    """`generator.digits`, kept for this visitor's last sets: a click draws one set and shows five."""
     kept: dict[object, npt.NDArray[np.uint8]] = st.session_state.setdefault("draw.kept", {})
     key = ("placeholder" if isinstance(generator, PlaceholderGenerator) else key_of(generator)), digit, seeds
     kept[key] = kept.pop(key) if key in kept else digits_together(generator, digit, seeds)
@@ -253,7 +251,6 @@ def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawing
             st.badge("placeholders", color="gray")
         elif not generator.is_ours:
             st.badge("your own weights", color="gray")
-        st.space("stretch")
         st.download_button(
             "Download all five" if len(seeds) == FIVE else f"Download all {len(seeds)}",
             zip_from_files({drawing.file_name: drawing.file for drawing in drawings}),
@@ -315,19 +312,23 @@ def html_of_download(drawing: Drawing) -> str:
     )
 
 
-def large_key(digit: int, seeds: Sequence[int]) -> str:
-    """Of the choice among these pictures: others begin without one."""
-    return f"large_{digit}_{seeds[0]}_{len(seeds)}"
+def show_large(
+    generator: Generator,
+    digit: int,
+    seeds: Sequence[int],
+    style: Mapping[str, float],
+    controls: StyleControls | None,
+    drawings: Sequence[Drawing],
+    at: int,
+    *,
+    ink: bool,
+) -> int | None:
+    """One picture large, with its buttons, its SVG and, of five at most, ten digits in its hand.
 
-
-def large_one(digit: int, seeds: Sequence[int], first: int) -> int:
-    """The number of the picture that is large: what was pressed last, else `first`."""
-    pressed: int | None = st.session_state.get(large_key(digit, seeds))
-    return first if pressed is None else pressed
-
-
-def show_large(digit: int, drawings: Sequence[Drawing], at: int) -> None:
-    """One picture large, with its buttons. All are sent, so that nobody waits when a picture is pressed."""
+    All are sent, so that nobody waits when a picture is pressed. SVG and hand are drawn when they come into
+    view, or when another picture is pressed: app.js then picks its number, which is returned, among pills
+    that nobody sees.
+    """
     large = [
         Large(
             title=f"{digit}, {drawing.caption.replace('<br>', ', ')}",
@@ -337,34 +338,17 @@ def show_large(digit: int, drawings: Sequence[Drawing], at: int) -> None:
         )
         for drawing in drawings
     ]
-    st.html(html_from_large(large, at))
-
-
-@st.fragment
-def show_details(
-    generator: Generator,
-    digit: int,
-    seeds: Sequence[int],
-    style: Mapping[str, float],
-    controls: StyleControls | None,
-    drawings: Sequence[Drawing],
-    *,
-    ink: bool,
-) -> None:
-    """Of the large picture its SVG and, of five at most, ten digits in its hand.
-
-    Drawn when they come into view, or when a picture is pressed: app.js presses a button that nobody sees.
-    """
-    numbers = range(len(drawings))
-    wanted = st.pills(
-        "Large picture", numbers, key=large_key(digit, seeds), label_visibility="collapsed"
-    )
-    has_hand = len(seeds) <= FIVE
-    if wanted is None:
-        st.html(html_without_details(has_hand=has_hand))
-        return
-    hand = hand_of(generator, seeds[wanted], style, controls) if has_hand else None
-    st.html(html_from_details(wanted, drawings[wanted].pixels, hand, ink=ink))
+    key = f"large_{digit}_{seeds[0]}_{len(seeds)}"  # other pictures begin without details
+    with st.container(key="large"):
+        st.html(html_from_large(large, at, key))
+        pressed = st.pills("Large picture", range(len(seeds)), key=key)
+        has_hand = len(seeds) <= FIVE
+        if pressed is None:
+            st.html(html_without_details(has_hand=has_hand))
+        else:
+            hand = hand_of(generator, seeds[pressed], style, controls) if has_hand else None
+            st.html(html_from_details(key, pressed, drawings[pressed].pixels, hand, ink=ink))
+    return pressed
 
 
 def show_before(
@@ -384,19 +368,15 @@ def show_before(
         near = style if each == digit else {}  # another digit may not come as far
         pixels = pixels_of(generator, each, range(first, first + count), near, controls)
         small = "".join(image_from_pixels(one, "original", "") for one in pixels)
-        names.append(f"Back to {heading(each, len(seeds)).lower()}, seeds {first} to {first + len(seeds) - 1}")
+        names.append(
+            f"Back to {heading(each, len(seeds)).lower()}, seeds {first} to {first + len(seeds) - 1}"
+        )
         pieces.append(
             f'<button type=button class=set data-back={number} aria-label="{names[-1]}">{small}</button>'
         )
-    st.subheader("Before", anchor=False)
-    st.html(f"<div class=before>{''.join(pieces)}</div>")
+    st.html(f"<div class=before><h3>Before</h3>{''.join(pieces)}</div>")
     st.pills(
-        "Before",
-        range(len(before)),
-        format_func=names.__getitem__,
-        key="bring_back",
-        on_change=bring_back,
-        label_visibility="collapsed",
+        "Before", range(len(before)), format_func=names.__getitem__, key="bring_back", on_change=bring_back
     )
 
 

@@ -1,7 +1,7 @@
-"""The large picture under the row of five, its buttons, and its details: an SVG, and ten digits in its hand.
+"""The large picture under the row of five, its buttons, and its details: SVG, and ten digits in its hand.
 
-All five are sent and screens/app.js shows one, so that nobody waits when a picture is pressed. The details are
-drawn for one of them when they are looked at, since they take longer than the five together.
+All five are sent and screens/app.js shows one, so that nobody waits when a picture is pressed. The details
+are drawn for one of them when they are looked at, since they take longer than the five together.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ class Large:
     source: str
 
 
-def html_from_large(pictures: Sequence[Large], at: int) -> str:
-    """All of them, of which number `at` is to be seen."""
-    return "".join(_html(picture, number, at) for number, picture in enumerate(pictures))
+def html_from_large(pictures: Sequence[Large], at: int, key: str) -> str:
+    """All of them, of which number `at` is to be seen; `key` is that of the pills that ask for details."""
+    return "".join(_html(picture, number, at, key) for number, picture in enumerate(pictures))
 
 
-def _html(picture: Large, number: int, at: int) -> str:
+def _html(picture: Large, number: int, at: int, key: str) -> str:
     buttons = "".join(
         f"<button type=button data-do={name}{' hidden' * (name == 'share')}>{words}</button>"
         for name, words in BUTTONS.items()
     )
     return (
-        f'<section class=large data-at={number} data-name="{picture.stem}" data-title="{picture.title}"'
+        f'<section class=large data-of={key} data-at={number} data-name="{picture.stem}" '
+        f'data-title="{picture.title}"'
         f'{" hidden" * (number != at)} aria-label="{picture.title}">'
         f'<img class=huge src="{picture.source}" alt="{picture.description}, large">'
         f"<div class=about><h3>{picture.title}</h3><p class=actions>{buttons}"
@@ -47,12 +48,12 @@ def _html(picture: Large, number: int, at: int) -> str:
 
 
 def html_from_details(
-    number: int, pixels: npt.NDArray[np.uint8], hand: npt.NDArray[np.uint8] | None, *, ink: bool
+    key: str, number: int, pixels: npt.NDArray[np.uint8], hand: npt.NDArray[np.uint8] | None, *, ink: bool
 ) -> str:
-    """Those of a picture, uint8 [28, 28], with its hand, uint8 [10, 28, 28], if it has one."""
+    """Those of picture `number`, uint8 [28, 28], with its hand, uint8 [10, 28, 28], if it has one."""
     svg = svg_from_pixels(pixels, "ink" if ink else "outline")
     ten = "" if hand is None else _ten("".join(_of_hand(each, digit, ink) for digit, each in enumerate(hand)))
-    return f'<div class=details data-at={number} data-svg="{escape(svg)}">{ten}</div>'
+    return f'<div class=details data-of={key} data-at={number} data-svg="{escape(svg)}">{ten}</div>'
 
 
 def html_without_details(*, has_hand: bool) -> str:
