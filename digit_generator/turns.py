@@ -2,7 +2,8 @@
 
 There is a lane for quick work and one for slow work, told apart by what a request says beforehand: so quick
 work never stands behind slow. Each lane has one thread and a bounded number of places. Digits that are wanted
-at the same time are drawn in one batch. And what a server does about connections that never end.
+at the same time are drawn in one batch, and the last answers are kept. And what a server does about
+connections that never end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,6 +88,27 @@ class Lane:
             return answer.result()
         finally:
             answer.cancel()  # drops what is not begun
+
+
+class Kept:
+    """The answers that were asked for last, of at most `most` bytes. For one thread, as an event loop has."""
+
+    def __init__(self, most: int) -> None:
+        self._most: Final = most
+        self._size = 0
+        self._kept: dict[Hashable, bytes] = {}  # who was asked for last comes last
+
+    def get(self, key: Hashable) -> bytes | None:
+        answer = self._kept.pop(key, None)
+        if answer is not None:
+            self._kept[key] = answer
+        return answer
+
+    def keep(self, key: Hashable, answer: bytes) -> None:
+        self._size += len(answer) - len(self._kept.pop(key, b""))
+        self._kept[key] = answer
+        while self._size > self._most:
+            self._size -= len(self._kept.pop(next(iter(self._kept))))
 
 
 class Together:
