@@ -75,12 +75,12 @@ def show_digits(initial: dict[str, Any], problem: str) -> None:
     is_first = (digit, seeds[0]) == (initial["digit"], initial["seed"])
     at = min(initial["at"], count - 1) if is_first else 0
     show_drawings(variant, style, drawings, at, ink=ink)
-    pressed = show_large(generator, digit, seeds, style, controls, drawings, at, ink=ink)
+    show_large(generator, digit, seeds, style, controls, drawings, at, ink=ink)
     show_before(generator, digit, seeds, style, controls)
     show_command(generator, variant, digit, seeds, style, notes)
     show_how_it_works()
     show_options(loaded, generator, digit, seeds, initial)
-    show_address_of(variant, digit, seeds, style, at=at if pressed is None else pressed, ink=ink)
+    show_address_of(variant, digit, seeds, style, at=at, ink=ink)
 
 
 def state_from_address(address: Address) -> dict[str, Any]:
@@ -322,12 +322,11 @@ def show_large(
     at: int,
     *,
     ink: bool,
-) -> int | None:
+) -> None:
     """One picture large, with its buttons, its SVG and, of five at most, ten digits in its hand.
 
     All are sent, so that nobody waits when a picture is pressed. SVG and hand are drawn when they come into
-    view, or when another picture is pressed: app.js then picks its number, which is returned, among pills
-    that nobody sees.
+    view, or when another picture is pressed: app.js then picks its number among pills that nobody sees.
     """
     large = [
         Large(
@@ -348,7 +347,6 @@ def show_large(
         else:
             hand = hand_of(generator, seeds[pressed], style, controls) if has_hand else None
             st.html(html_from_details(key, pressed, drawings[pressed].pixels, hand, ink=ink))
-    return pressed
 
 
 def show_before(

@@ -262,7 +262,6 @@ def test_one_picture_is_large_with_its_buttons_and_its_hand(ours: Path) -> None:
     for digit, pixels in enumerate(generator.hand(range(10), 3)):
         assert image_from_pixels(pixels, "original", f"a {digit} in the same hand") in details(page)
     assert escape(svg_from_pixels(generator.digits(7, [3])[0])) in details(page)
-    assert dict(page.query_params)["at"] == "3"
     assert large(page) == sections, "who has the focus on a picture keeps it"
     words = [
         re.findall("<button type=button data-do=\\w+(?: hidden)?>(.+?)</button>", each) for each in sections
