@@ -21,8 +21,8 @@ from tools.serving import free_port, wait_until_healthy
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SECONDS = 3  # of a round
-CONNECTIONS = (8,)
+SECONDS = 8  # of a round
+CONNECTIONS = (1, 8, 64)
 FIVE = "/api/digits/7.png?count=5&seed="
 ADDRESSES = {"five other digits": FIVE, "the same five digits": f"{FIVE}1", "health check": "/api/health"}
 # For wrk: a number at the end of the address that no request before had.
