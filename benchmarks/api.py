@@ -2,9 +2,9 @@
 
     python -m benchmarks.api            or            make bench-api
 
-Five digits as one PNG, drawn anew for every request; the health check, which draws nothing, shows what the
-server itself takes. One server process, one wrk thread, each round bounded in time. On a busy machine the
-ratio still says something, the milliseconds do not.
+Five digits as one PNG: other ones at every request, which are drawn, and the same ones, whose answer is kept.
+The health check, which draws nothing, shows what the server itself takes. One server process, one wrk thread,
+each round bounded in time. On a busy machine the ratio still says something, the milliseconds do not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 SECONDS = 8  # of a round
 CONNECTIONS = (1, 8, 64)
-ADDRESSES = {"five digits, PNG": "/api/digits/7.png?seed=1&count=5", "health check": "/api/health"}
+FIVE = "/api/digits/7.png?count=5&seed="
+ADDRESSES = {"five other digits": FIVE, "the same five digits": f"{FIVE}1", "health check": "/api/health"}
+# For wrk: a number at the end of the address that no request before had.
+OTHERS = """
+local number = os.time() % 4000 * 1000000
+request = function()
+    number = number + 5
+    return wrk.format("GET", wrk.path .. number)
+end
+"""
 
 
 def main() -> None:
@@ -32,7 +41,8 @@ def main() -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
+        log, others = Path(folder, "log"), Path(folder, "others.lua")
+        others.write_text(OTHERS)
         with log.open("w") as output:
             server = subprocess.Popen(
                 [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"],
@@ -46,15 +56,17 @@ def main() -> None:
             print(f"{'':20} {'connections':>11} {'requests/s':>11} {'p50':>9} {'p99':>9} {'not 200':>8}")
             for connections in CONNECTIONS:
                 for name, address in ADDRESSES.items():
-                    print(f"{name:20} {connections:11} {measured(url + address, connections)}", flush=True)
+                    told = measured(url + address, connections, others if address == FIVE else None)
+                    print(f"{name:20} {connections:11} {told}", flush=True)
         finally:
             server.terminate()
             server.wait(timeout=20)
 
 
-def measured(url: str, connections: int) -> str:
+def measured(url: str, connections: int, script: Path | None) -> str:
     """One round: requests per second, the median and the 99th percentile of the time to an answer."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", url]
+    command += ["--script", str(script)] if script else []
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS + 30).stdout
     rate = re.search(r"Requests/sec:\s+(\S+)", said)
     half, most = (re.search(rf"^\s+{share}%\s+(\S+)", said, re.MULTILINE) for share in (50, 99))

@@ -19,11 +19,16 @@ PATIENCE = 300  # seconds for one answer
 
 
 class Visitor:
-    """One open page. `elements`: what it shows, by key or label: the protocol's messages."""
+    """One open page.
+
+    elements: what it shows, by label: the protocol's messages. fragments: by label, which part of the page
+    alone runs when the element is used; "" for the whole.
+    """
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.elements: dict[str, Any] = {}
+        self.fragments: dict[str, str] = {}
         self.page_hash = ""
 
     @classmethod
@@ -44,15 +49,21 @@ class Visitor:
 
     async def press(self, label: str) -> float:
         """Press the button whose label begins so: seconds until the page is as it is after it."""
-        button = next(each for name, each in self.elements.items() if name.startswith(label))
-        return await self.run(triggers=[button.id])
+        name = next(name for name in self.elements if name.startswith(label))
+        return await self.run(triggers=[self.elements[name].id], fragment=self.fragments[name])
 
     async def run(
-        self, *, triggers: list[str] | None = None, page_name: str | None = None, query: str = ""
+        self,
+        *,
+        triggers: list[str] | None = None,
+        fragment: str = "",
+        page_name: str | None = None,
+        query: str = "",
     ) -> float:
-        """Run the script once: seconds until it has finished."""
+        """Run the script, or a fragment of it, once: seconds until it has finished."""
         message = BackMsg()
         message.rerun_script.query_string = query
+        message.rerun_script.fragment_id = fragment
         if page_name is not None:
             message.rerun_script.page_name = page_name
         else:
@@ -72,7 +83,8 @@ class Visitor:
                 element = answer.delta.new_element
                 what = getattr(element, str(element.WhichOneof("type")))
                 if element.WhichOneof("type") in ("button", "exception"):
-                    self.elements[getattr(what, "label", "exception")] = what
+                    name = getattr(what, "label", "exception")
+                    self.elements[name], self.fragments[name] = what, answer.delta.fragment_id
             elif kind == "script_finished":
                 return time.perf_counter() - start
 

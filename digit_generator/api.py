@@ -15,8 +15,6 @@ from ipaddress import IPv6Address
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
-import numpy as np
-import numpy.typing as npt
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
@@ -34,7 +32,7 @@ from digit_generator.number import SIGNS, write_number
 from digit_generator.recipe import HAND_PATTERN, Recipe
 from digit_generator.render import png_from_line, png_from_pixels, sheet_from_pixels, svg_from_pixels
 from digit_generator.style import HAND_VARIATION
-from digit_generator.turns import QUICK, FullError, GoneError, Lane
+from digit_generator.turns import QUICK, Asked, FullError, GoneError, Kept, Lane, drawing
 from digit_generator.weights import WeightsError, find_weights
 
 MAX_COUNT = 100
@@ -43,6 +41,7 @@ MAX_CHARACTERS = 24  # of a number
 COLUMNS = 10  # of a sheet, at most
 TIMEOUT = 5  # seconds from a request's arrival to its answer, waiting included
 PLACES = {"quick": 100, "slow": 5}  # for work that is done or waits; who comes then is refused at once
+KEPT_BYTES = 4 * 2**20  # of answers: 8,000 times five digits
 CORS_VARIABLE = "DIGITS_CORS"
 """Environment variable: the origins whose pages may read the answers, separated by commas; * for all."""
 METHODS = "GET, HEAD"  # that every address takes
@@ -50,6 +49,7 @@ METHODS = "GET, HEAD"  # that every address takes
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
 _TOLD = 80  # characters, at most, of what came, in an error sentence
+_answers = Kept(KEPT_BYTES)
 _quick, _slow = Lane(PLACES["quick"], retry_after=1), Lane(PLACES["slow"], retry_after=5)
 
 _TEXT = rf"^[0-9{re.escape(SIGNS)}]{{1,{MAX_CHARACTERS}}}$"
@@ -305,32 +305,32 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Still what 
 async def digits_as_png(request: Request, digit: Digit, asked: Annotated[Sheet, Query()]) -> Response:
     """One digit, or a sheet of them in rows of ten, as a greyscale PNG with its recipe inside."""
     generator = generator_for(asked)
+    digits = drawing.ask(generator, digit, seeds_of(asked))
 
     def draw() -> bytes:
-        pixels = generator.digits(digit, seeds_of(asked))
+        pixels = digits.pixels()
         recipe = recipe_of(generator, digit, asked).to_text()
         if asked.count == 1:
             return png_from_pixels(pixels[0], scale=asked.scale, recipe=recipe)
         return sheet_from_pixels(pixels, columns=COLUMNS, scale=asked.scale, recipe=recipe)
 
     cost = milliseconds_of(digits=asked.count, pixels=asked.count * 900 * asked.scale**2)
-    return await answered(request, generator, asked, draw, "image/png", cost)
+    return await answered(request, generator, asked, draw, "image/png", cost, digits)
 
 
 @app.get("/digits/{digit}.json", response_model=Digits, responses={**_UNCHANGED, **_CONFLICT})
 async def digits_as_json(request: Request, digit: Digit, asked: Annotated[Many, Query()]) -> Response:
     """The digits as numbers."""
     generator = generator_for(asked)
+    digits = drawing.ask(generator, digit, seeds_of(asked))
 
     def draw() -> bytes:
-        seeds = seeds_of(asked)
-        pixels: npt.NDArray[np.uint8] = generator.digits(digit, seeds)
-        told = Digits(digit=digit, seeds=[*seeds], **drawn_by(generator), pixels=pixels.tolist())
+        pixels = digits.pixels().tolist()
+        told = Digits(digit=digit, seeds=[*digits.seeds], **drawn_by(generator), pixels=pixels)
         return told.model_dump_json().encode()
 
-    return await answered(
-        request, generator, asked, draw, "application/json", milliseconds_of(digits=asked.count)
-    )
+    cost = milliseconds_of(digits=asked.count)
+    return await answered(request, generator, asked, draw, "application/json", cost, digits)
 
 
 @app.get(
@@ -341,11 +341,12 @@ async def digits_as_json(request: Request, digit: Digit, asked: Annotated[Many, 
 async def digit_as_svg(request: Request, digit: Digit, asked: Annotated[Outline, Query()]) -> Response:
     """One digit for any size."""
     generator = generator_for(asked)
+    digits = drawing.ask(generator, digit, [asked.seed])
 
     def draw() -> bytes:
-        return svg_from_pixels(generator.digits(digit, [asked.seed])[0], asked.form).encode()
+        return svg_from_pixels(digits.pixels()[0], asked.form).encode()
 
-    return await answered(request, generator, asked, draw, "image/svg+xml", milliseconds_of(digits=1))
+    return await answered(request, generator, asked, draw, "image/svg+xml", milliseconds_of(digits=1), digits)
 
 
 @app.get(
@@ -467,26 +468,30 @@ async def answered(
     draw: Callable[[], bytes],
     media_type: str,
     milliseconds: float,
+    digits: Asked | None = None,
 ) -> Response:
     """What `draw` gives, in its turn, with what caches need to know; 304 for who has it already.
 
     503 if it is late, or at once if too much is to be done before. milliseconds: about how long it takes.
+    digits: what is drawn for it together with others'. The last answers are kept.
     """
-    keep = _FOR_EVER if asked.is_kept else _FOR_AN_HOUR
-    without = {"weights", "finish", "choice"} | ({"hand", "variation"} if asked.hand is None else set())
-    settings = "-".join(f"{value}" for value in asked.model_dump(exclude=without).values())
-    drawn = f"{generator.digest[:16]}-{generator.finish_version}-{generator.choice_digest[:16]}"
-    tag = f'"{drawn}-{__version__}-{settings}"'
-    headers = {"Cache-Control": keep, "ETag": tag}
-    known = [name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")]
-    if isinstance(asked, Many):
-        seeds_of(asked)  # a mistake is one even to who has the answer
-    if tag in known:
-        return Response(status_code=304, headers=headers)
-
-    lane = _quick if milliseconds < QUICK else _slow
     try:
-        body = await lane.done(draw, TIMEOUT, lambda: _left(request))
+        keep = _FOR_EVER if asked.is_kept else _FOR_AN_HOUR
+        without = {"weights", "finish", "choice"} | ({"hand", "variation"} if asked.hand is None else set())
+        settings = "-".join(f"{value}" for value in asked.model_dump(exclude=without).values())
+        drawn = f"{generator.digest[:16]}-{generator.finish_version}-{generator.choice_digest[:16]}"
+        tag = f'"{drawn}-{__version__}-{settings}"'
+        headers = {"Cache-Control": keep, "ETag": tag}
+        known = request.headers.get("if-none-match", "").split(",")
+        if tag in [name.strip().removeprefix("W/") for name in known]:
+            return Response(status_code=304, headers=headers)
+        key = request.scope["path"], tag
+        body = _answers.get(key)
+        if body is None:
+            lane = _quick if milliseconds < QUICK else _slow
+            body = await lane.done(draw, TIMEOUT, lambda: _left(request))
+            _answers.keep(key, body)
+        return Response(body, media_type=media_type, headers=headers)
     except FullError as error:
         raise HTTPException(
             503,
@@ -497,12 +502,17 @@ async def answered(
         raise HTTPException(
             503, f"It took longer than {TIMEOUT} seconds: try again.", {"Retry-After": "5"}
         ) from None
-    return Response(body, media_type=media_type, headers=headers)
+    finally:
+        if digits:
+            drawing.drop(digits)
 
 
 def milliseconds_of(*, digits: int = 0, characters: int = 0, pixels: int = 0) -> float:
-    """About how long it takes to draw digits, write characters in one hand, and pack pixels into a PNG."""
-    return 0.4 * digits + 20 * characters + pixels / 60_000
+    """About how long it takes to draw digits, write characters in one hand, and pack pixels into a PNG.
+
+    Measured on a busy processor; what a character takes depends on the seed, too.
+    """
+    return 2 + 0.5 * digits + 5 * characters + pixels / 180_000
 
 
 async def _left(request: Request) -> None:

@@ -1,5 +1,6 @@
-// What Streamlit has no widget for: a picture opens large when it is pressed, its buttons, the keys, and an address that
-// is replaced instead of added, so that one press of Back leaves a page. Runs once, for all pages (app.py).
+// What Streamlit has no widget for, or only one that takes it long: a picture opens large when it is pressed, buttons that
+// save and copy, the keys, and an address that is replaced instead of added, so that one press of Back leaves a page.
+// Runs once, for all pages (app.py).
 
 if (!window.digitGenerator) {
   window.digitGenerator = true
@@ -21,6 +22,10 @@ if (!window.digitGenerator) {
   document.addEventListener('click', (event) => {
     const picture = event.target.closest('.pictures button')
     if (picture) return show(all('.pictures button').indexOf(picture))
+    const saved = event.target.closest('button[data-save]')
+    if (saved) return save(all('.pictures .enlarged')[all('button[data-save]').indexOf(saved)].src, saved.dataset.save)
+    const back = event.target.closest('button[data-back]')
+    if (back) return all('.st-key-bring_back button')[back.dataset.back].click()
     const copied = event.target.closest('button[data-copy]')
     if (copied) return told(copied.parentElement, 'Command copied.', () => navigator.clipboard.writeText(copied.dataset.copy))
     const button = event.target.closest('.large button[data-do]')
@@ -28,20 +33,71 @@ if (!window.digitGenerator) {
   })
 
   function show(index) {
+    const shown = reveal(index)
+    shown.querySelector('.huge').scrollIntoView({ block: 'nearest', behavior: calm() ? 'auto' : 'smooth' })
+    detailsOf(shown)
+  }
+
+  function reveal(index) {
     all('.pictures button').forEach((button, each) => button.setAttribute('aria-pressed', each === index))
     all('.large').forEach((large, each) => (large.hidden = each !== index))
     const shown = all('.large')[index]
     for (const status of all('[role=status]', shown)) status.textContent = ''
     for (const share of all('[data-do=share]', shown)) share.hidden = !canShare()
-    shown.scrollIntoView({ block: 'nearest', behavior: calm() ? 'auto' : 'smooth' })
+    return shown
   }
+
+  // SVG and hand of the large picture: the server draws them for the one whose pill is picked, which nobody sees
+  // (screens/draw.py).
+  const shownLarge = () => document.querySelector('.large:not([hidden])')
+  const pillsOf = (large) => all(`.st-key-${large.dataset.of} button`)
+  const isPicked = (pill) => pill.getAttribute('aria-checked') === 'true'
+  const areOf = (details, large) => details.dataset.of === large?.dataset.of && details.dataset.at === large.dataset.at
+  const arrived = (large) => all('.details').find((details) => areOf(details, large))
+
+  async function detailsOf(large) {
+    const pill = pillsOf(large)[large.dataset.at]
+    if (!arrived(large) && pill && !isPicked(pill)) pill.click()
+    mark()
+    while (!arrived(large) && large.isConnected) await new Promise(requestAnimationFrame)
+    return arrived(large)
+  }
+
+  // Details of another picture are squares until those of the large one are there.
+  function mark() {
+    for (const each of all('.details[data-at]')) each.classList.toggle('others', !areOf(each, shownLarge()))
+  }
+
+  // They are asked for when they come into view and nothing has changed for a moment: who clicks on does not wait for them.
+  const seen = new IntersectionObserver((places) => {
+    for (const { isIntersecting, target } of places) {
+      if (!isIntersecting) continue
+      seen.unobserve(target)
+      if (target.isConnected && shownLarge()) detailsOf(shownLarge())
+    }
+  })
+  let known, moment
+  new MutationObserver(() => {
+    const large = shownLarge()
+    if (large && !known?.isConnected) {
+      // The same pictures, drawn anew in ink or raw: the one that was pressed stays large.
+      const picked = pillsOf(large).findIndex(isPicked)
+      known = picked < 0 ? large : reveal(picked)
+    }
+    mark()
+    clearTimeout(moment)
+    moment = setTimeout(() => all('.details .hand:has(i)').forEach((place) => seen.observe(place)), 300)
+  }).observe(document.body, { childList: true, subtree: true })
 
   const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches
   const canShare = () => Boolean(navigator.canShare?.({ files: [new File([], 'a.png', { type: 'image/png' })] }))
 
   const actions = {
     png: async (large) => download(await fileOf(large), `${large.dataset.name}.png`),
-    svg: (large) => download(new Blob([`${large.dataset.svg}\n`], { type: 'image/svg+xml' }), `${large.dataset.name}.svg`),
+    svg: async (large) => {
+      const details = await detailsOf(large)
+      if (details) download(new Blob([`${details.dataset.svg}\n`], { type: 'image/svg+xml' }), `${large.dataset.name}.svg`)
+    },
     copy: (large) =>
       told(large, 'Picture copied.', () =>
         navigator.clipboard.write([new ClipboardItem({ 'image/png': enlarged(large) })]),
@@ -85,6 +141,11 @@ if (!window.digitGenerator) {
     context.imageSmoothingEnabled = image.src.startsWith('data:image/svg')
     context.drawImage(image, 0, 0, 560, 560)
     return new Promise((resolve) => canvas.toBlob(resolve, 'image/png'))
+  }
+
+  // The file of a picture that is on the page.
+  async function save(source, name) {
+    download(await (await fetch(source)).blob(), name)
   }
 
   function download(blob, name) {

@@ -16,11 +16,13 @@ from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import Recipe, stem_of_digit, style_suffix
 from digit_generator.render import png_from_pixels, svg_from_pixels
 from screens.address import Address, initial_state, show_address, style_from_address, style_names
+from screens.large import Large, html_from_details, html_from_large, html_without_details
 from screens.model import (
     WAY_OUT,
     Generator,
     Variant,
     command,
+    digits_together,
     generator_or_placeholder,
     key_of,
     new_seed,
@@ -28,7 +30,7 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import Drawing, image_from_pixels, source_from_bytes, source_from_png
+from screens.picture import Drawing, image_from_pixels, source_from_png
 from screens.widgets import NAME, escape_markdown, pick_digit, show_again
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
@@ -43,12 +45,20 @@ START = {"digit": 7, "seed": 0}  # what a visitor sees before the first click
 
 def main() -> None:
     st.title(NAME, anchor=False)
-    loaded, problem = generator_or_placeholder()
+    _, problem = generator_or_placeholder()
     if problem:
         show_problem(problem)
     else:
         st.caption("A small neural network generates digits that nobody wrote.")
-    initial = initial_state("draw", state_from_address)
+    show_digits(initial_state("draw", state_from_address), problem)
+
+
+@st.fragment
+def show_digits(initial: dict[str, Any], problem: str) -> None:
+    """All that a click may change: a click runs this alone, not the title, the styles and the pages' list."""
+    loaded, problem_now = generator_or_placeholder()
+    if problem_now != problem:
+        st.rerun()
     generator, variant = variant_of("draw", loaded, initial)
 
     with st.container(key="controls", horizontal=True, vertical_alignment="center"):
@@ -129,11 +139,15 @@ def keep_before(drawn: tuple[int, int]) -> None:
     st.session_state.before = kept[:MAX_BEFORE]
 
 
-def bring_back(wanted: tuple[int, int]) -> None:
+def bring_back() -> None:
     """Show a set of the strip again; the one shown takes its place."""
-    shown = st.session_state.drawn
-    st.session_state.before = [shown if each == wanted else each for each in st.session_state.before]
-    st.session_state.drawn = wanted
+    pressed: int | None = st.session_state.bring_back
+    if pressed is None or pressed >= len(st.session_state.before):
+        return
+    before, shown = st.session_state.before, st.session_state.drawn
+    st.session_state.drawn = before[pressed]
+    st.session_state.before = [*before[:pressed], shown, *before[pressed + 1 :]]
+    st.session_state.bring_back = None
 
 
 def draw(
@@ -175,7 +189,7 @@ def pixels_of(
 ) -> npt.NDArray[np.uint8]:
     """Pixels, uint8 [B, 28, 28]. Those in a style are cached, because finding a style takes a second."""
     if not (style and controls and isinstance(generator, DigitGenerator)):
-        return generator.digits(digit, seeds)
+        return plain_pixels(generator, digit, seeds)
     from screens import styles
 
     keys = key_of(generator), controls.digest
@@ -191,6 +205,16 @@ def pixels_of(
         )
     bar.empty()
     return np.concatenate(pixels)
+
+
+def plain_pixels(generator: Generator, digit: int, seeds: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """`generator.digits`, kept for this visitor's last sets: a click draws one set and shows five."""
+    kept: dict[object, npt.NDArray[np.uint8]] = st.session_state.setdefault("draw.kept", {})
+    key = ("placeholder" if isinstance(generator, PlaceholderGenerator) else key_of(generator)), digit, seeds
+    kept[key] = kept.pop(key) if key in kept else digits_together(generator, digit, seeds)
+    for oldest in [*kept][: -2 * MAX_BEFORE]:
+        del kept[oldest]
+    return kept[key]
 
 
 def hand_of(
@@ -227,7 +251,6 @@ def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawing
             st.badge("placeholders", color="gray")
         elif not generator.is_ours:
             st.badge("your own weights", color="gray")
-        st.space("stretch")
         st.download_button(
             "Download all five" if len(seeds) == FIVE else f"Download all {len(seeds)}",
             zip_from_files({drawing.file_name: drawing.file for drawing in drawings}),
@@ -253,16 +276,15 @@ def show_drawings(
     More than five pictures stand closer together and have no button of their own: the zip has them all.
     """
     many = len(drawings) > FIVE
-    with st.container(key="drawings", gap="xsmall"):
-        # One piece of HTML: ten pictures by st.image would take a third longer to appear.
-        pieces = "".join(
-            html_from_drawing(drawing, is_large=number == at) for number, drawing in enumerate(drawings)
-        )
-        st.html(f"<div class='pictures{' many' * many}'>{pieces}</div>")
-        if not many:
-            with st.container(key="downloads", horizontal=True):
-                for number, drawing in enumerate(drawings):
-                    show_download(drawing, number)
+    # One piece of HTML: ten pictures by st.image and five buttons would take a third longer to appear.
+    pieces = "".join(
+        html_from_drawing(drawing, is_large=number == at) for number, drawing in enumerate(drawings)
+    )
+    buttons = "" if many else "".join(html_of_download(drawing) for drawing in drawings)
+    st.html(
+        f"<div class='pictures{' many' * many}'>{pieces}</div>"
+        + (f"<div class=downloads>{buttons}</div>" if buttons else "")
+    )
     told = "".join(f", {name} {value:g}" for name, value in style.items())
     shown = "as a smooth outline in ink" if ink else "enlarged"
     st.caption(
@@ -272,14 +294,21 @@ def show_drawings(
 
 
 def html_from_drawing(drawing: Drawing, *, is_large: bool) -> str:
-    source = source_from_png(drawing.png)
-    enlarged = source_from_bytes(drawing.svg.encode(), "svg+xml") if drawing.svg else source
     name = drawing.caption.replace("<br>", ", ")
     return (
         f'<figure><button type=button aria-pressed={str(is_large).lower()} aria-label="{name}: show large">'
-        f'<img class=enlarged src="{enlarged}" alt="{drawing.description}"></button>'
+        f'<img class=enlarged src="{drawing.source}" alt="{drawing.description}"></button>'
         f"<figcaption>{drawing.caption}</figcaption>"
-        f'<img class=original src="{source}" alt="{drawing.description}, original size"></figure>'
+        f'<img class=original src="{source_from_png(drawing.png)}" '
+        f'alt="{drawing.description}, original size"></figure>'
+    )
+
+
+def html_of_download(drawing: Drawing) -> str:
+    """A button that saves the file of one picture, which the page has already (app.js)."""
+    return (
+        f'<button type=button data-save="{drawing.file_name}" aria-label="Download {drawing.file_name}">'
+        "<span aria-hidden=true>download</span></button>"
     )
 
 
@@ -294,21 +323,30 @@ def show_large(
     *,
     ink: bool,
 ) -> None:
-    """One picture large, with its buttons and its hand; of more than five pictures, without the hands."""
-    from screens.large import Large, html_from_large
+    """One picture large, with its buttons, its SVG and, of five at most, ten digits in its hand.
 
+    All are sent, so that nobody waits when a picture is pressed. SVG and hand are drawn when they come into
+    view, or when another picture is pressed: app.js then picks its number among pills that nobody sees.
+    """
     large = [
         Large(
             title=f"{digit}, {drawing.caption.replace('<br>', ', ')}",
             description=drawing.description,
             stem=drawing.stem,
-            png=drawing.png,
-            pixels=drawing.pixels,
-            hand=hand_of(generator, seed, style, controls) if len(seeds) <= FIVE else None,
+            source=drawing.source,
         )
-        for seed, drawing in zip(seeds, drawings, strict=True)
+        for drawing in drawings
     ]
-    st.html(html_from_large(large, at, ink=ink))
+    key = f"large_{digit}_{seeds[0]}_{len(seeds)}"  # other pictures begin without details
+    with st.container(key="large"):
+        st.html(html_from_large(large, at, key))
+        pressed = st.pills("Large picture", range(len(seeds)), key=key)
+        has_hand = len(seeds) <= FIVE
+        if pressed is None:
+            st.html(html_without_details(has_hand=has_hand))
+        else:
+            hand = hand_of(generator, seeds[pressed], style, controls) if has_hand else None
+            st.html(html_from_details(key, pressed, drawings[pressed].pixels, hand, ink=ink))
 
 
 def show_before(
@@ -318,35 +356,25 @@ def show_before(
     style: Mapping[str, float],
     controls: StyleControls | None,
 ) -> None:
-    """The last sets, each one click away: five small pictures that work as a button (app.css)."""
+    """The last sets, each one click away: five small pictures in a button, which presses another (app.js)."""
     before = st.session_state.get("before", [])
     if not before:
         return
-    st.subheader("Before", anchor=False)
-    with st.container(key="before", horizontal=True):
-        for number, (each, first) in enumerate(before):
-            count = min(len(seeds), FIVE)
-            near = style if each == digit else {}  # another digit may not come as far
-            pixels = pixels_of(generator, each, range(first, first + count), near, controls)
-            small = "".join(image_from_pixels(one, "original", "") for one in pixels)
-            with st.container(key=f"before_{number}"):
-                st.html(f"<div class=set aria-hidden=true>{small}</div>")
-                name = (
-                    f"Back to {heading(each, len(seeds)).lower()}, seeds {first} to {first + len(seeds) - 1}"
-                )
-                st.button(name, key=f"bring_back_{number}", on_click=bring_back, args=((each, first),))
-
-
-def show_download(drawing: Drawing, number: int) -> None:
-    st.download_button(
-        f"Download {drawing.file_name}",
-        drawing.file,
-        drawing.file_name,
-        "image/svg+xml" if drawing.svg else "image/png",
-        key=f"download_{number}",
-        on_click="ignore",
-        type="tertiary",
-        icon=":material/download:",
+    names, pieces = [], []
+    for number, (each, first) in enumerate(before):
+        count = min(len(seeds), FIVE)
+        near = style if each == digit else {}  # another digit may not come as far
+        pixels = pixels_of(generator, each, range(first, first + count), near, controls)
+        small = "".join(image_from_pixels(one, "original", "") for one in pixels)
+        names.append(
+            f"Back to {heading(each, len(seeds)).lower()}, seeds {first} to {first + len(seeds) - 1}"
+        )
+        pieces.append(
+            f'<button type=button class=set data-back={number} aria-label="{names[-1]}">{small}</button>'
+        )
+    st.html(f"<div class=before><h3>Before</h3>{''.join(pieces)}</div>")
+    st.pills(
+        "Before", range(len(before)), format_func=names.__getitem__, key="bring_back", on_change=bring_back
     )
 
 

@@ -1,6 +1,7 @@
-"""The large picture under the row of five: its buttons, and ten digits in its hand.
+"""The large picture under the row of five, its buttons, and its details: SVG, and ten digits in its hand.
 
-All five are sent and screens/app.js shows one, so that nobody waits when a picture is pressed.
+All five are sent and screens/app.js shows one, so that nobody waits when a picture is pressed. The details
+are drawn for one of them when they are looked at, since they take longer than the five together.
 """
 
 from __future__ import annotations
@@ -13,44 +14,55 @@ import numpy as np
 import numpy.typing as npt
 
 from digit_generator.render import svg_from_pixels
-from screens.picture import image_from_pixels, source_from_bytes, source_from_png
+from screens.picture import image_from_pixels, source_from_bytes
 
 
 @dataclass(frozen=True)
 class Large:
-    """One picture: what it is called, its PNG and pixels, and its hand, uint8 [10, 28, 28], if it has one."""
+    """One picture: what it is called, and the source of its <img>."""
 
     title: str
     description: str
     stem: str
-    png: bytes
-    pixels: npt.NDArray[np.uint8]
-    hand: npt.NDArray[np.uint8] | None
+    source: str
 
 
-def html_from_large(pictures: Sequence[Large], at: int, *, ink: bool) -> str:
-    """All of them, of which number `at` is to be seen."""
-    return "".join(_html(picture, number, at, ink) for number, picture in enumerate(pictures))
+def html_from_large(pictures: Sequence[Large], at: int, key: str) -> str:
+    """All of them, of which number `at` is to be seen; `key` is that of the pills that ask for details."""
+    return "".join(_html(picture, number, at, key) for number, picture in enumerate(pictures))
 
 
-def _html(picture: Large, number: int, at: int, ink: bool) -> str:
-    svg = svg_from_pixels(picture.pixels, "ink" if ink else "outline")
-    source = source_from_bytes(svg.encode(), "svg+xml") if ink else source_from_png(picture.png)
-    hand = ""
-    if picture.hand is not None:
-        ten = "".join(_of_hand(pixels, digit, ink) for digit, pixels in enumerate(picture.hand))
-        hand = f"<h4>Ten digits in one hand</h4><div class=hand>{ten}</div>"
+def _html(picture: Large, number: int, at: int, key: str) -> str:
     buttons = "".join(
         f"<button type=button data-do={name}{' hidden' * (name == 'share')}>{words}</button>"
         for name, words in BUTTONS.items()
     )
     return (
-        f'<section class=large data-at={number} data-name="{picture.stem}" data-title="{picture.title}" '
-        f'data-svg="{escape(svg)}"{" hidden" * (number != at)} aria-label="{picture.title}">'
-        f'<img class=huge src="{source}" alt="{picture.description}, large">'
+        f'<section class=large data-of={key} data-at={number} data-name="{picture.stem}" '
+        f'data-title="{picture.title}"'
+        f'{" hidden" * (number != at)} aria-label="{picture.title}">'
+        f'<img class=huge src="{picture.source}" alt="{picture.description}, large">'
         f"<div class=about><h3>{picture.title}</h3><p class=actions>{buttons}"
-        f"<span role=status></span></p>{hand}</div></section>"
+        "<span role=status></span></p></div></section>"
     )
+
+
+def html_from_details(
+    key: str, number: int, pixels: npt.NDArray[np.uint8], hand: npt.NDArray[np.uint8] | None, *, ink: bool
+) -> str:
+    """Those of picture `number`, uint8 [28, 28], with its hand, uint8 [10, 28, 28], if it has one."""
+    svg = svg_from_pixels(pixels, "ink" if ink else "outline")
+    ten = "" if hand is None else _ten("".join(_of_hand(each, digit, ink) for digit, each in enumerate(hand)))
+    return f'<div class=details data-of={key} data-at={number} data-svg="{escape(svg)}">{ten}</div>'
+
+
+def html_without_details(*, has_hand: bool) -> str:
+    """Their place, until they are looked at, with ten squares where the hand is to come."""
+    return f"<div class=details>{_ten('<i></i>' * 10) if has_hand else ''}</div>"
+
+
+def _ten(pictures: str) -> str:
+    return f"<h4>Ten digits in one hand</h4><div class=hand>{pictures}</div>"
 
 
 def _of_hand(pixels: npt.NDArray[np.uint8], digit: int, ink: bool) -> str:

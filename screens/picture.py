@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,11 @@ class Drawing:
     def file(self) -> bytes:
         return self.svg.encode() if self.svg else self.png
 
+    @functools.cached_property
+    def source(self) -> str:
+        """The `src` of an <img> that shows the file."""
+        return source_from_bytes(self.file, "svg+xml" if self.svg else "png")
+
 
 @st.cache_data(show_spinner=False)
 def icon() -> bytes:
@@ -54,4 +60,9 @@ def source_from_png(png: bytes) -> str:
 
 def image_from_pixels(pixels: npt.NDArray[np.uint8], kind: str, description: str) -> str:
     """An <img> of one digit, uint8 [28, 28]. `kind` is its class in app.css, `description` its alt text."""
-    return f'<img class={kind} src="{source_from_png(png_from_pixels(pixels))}" alt="{description}">'
+    return f'<img class={kind} src="{_source(pixels.tobytes())}" alt="{description}">'
+
+
+@functools.lru_cache(2048)  # of 1.5 KB: a visitor's last sets are shown at every click
+def _source(pixels: bytes) -> str:
+    return source_from_png(png_from_pixels(np.frombuffer(pixels, np.uint8).reshape(28, 28)))

@@ -43,7 +43,7 @@ from digit_generator.render import (
     sheet_from_pixels,
     svg_from_pixels,
 )
-from digit_generator.turns import FullError, GoneError, Lane, SaidOnce
+from digit_generator.turns import MOST_TOGETHER, FullError, GoneError, Kept, Lane, SaidOnce, Together
 from tools.serving import free_port, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,14 @@ def ours(choosy: DigitGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
 def client() -> Iterator[TestClient]:
     with TestClient(api.app) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
+    """No answer of an earlier test is kept."""
+    kept = Kept(api.KEPT_BYTES)
+    monkeypatch.setattr(api, "_answers", kept)
+    return kept
 
 
 @schema.parametrize()
@@ -611,6 +619,77 @@ def test_the_server_takes_as_many_descriptors_as_it_may() -> None:
         "raise_descriptors(); print(r.getrlimit(r.RLIMIT_NOFILE)[0] == most > 50)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).stdout == b"True\n"
+
+
+def test_an_answer_is_drawn_once_while_it_is_kept(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, choosy: DigitGenerator
+) -> None:
+    drawn = []
+    digits = DigitGenerator.digits
+    monkeypatch.setattr(
+        DigitGenerator, "digits", lambda self, *asked: drawn.append(asked) or digits(self, *asked)
+    )
+    addresses = ["/digits/7.png?count=5", "/digits/7.png?count=5&seed=1", "/digits/8.png?count=5"]
+    addresses += ["/digits/7.json?count=5", "/digits/7.png?count=5&raw=1", "/digits/7.svg"]
+    first = [client.get(address) for address in addresses]
+    again = [client.get(address) for address in addresses]
+    assert [answer.content for answer in again] == [answer.content for answer in first]
+    assert [answer.headers for answer in again] == [answer.headers for answer in first]
+    assert len({answer.content for answer in first}) == len(drawn) == len(addresses)
+
+
+def test_no_more_is_kept_than_there_is_room_for() -> None:
+    kept = Kept(10)
+    kept.keep("one", b"1234")
+    kept.keep("two", b"1234")
+    assert kept.get("one") == b"1234"
+    kept.keep("three", b"123")
+    assert [kept.get(name) for name in ("one", "two", "three")] == [b"1234", None, b"123"], (
+        "two was not asked for since"
+    )
+    kept.keep("one", b"12345")
+    assert kept.get("three") == b"123", "the old answer takes no room"
+    kept.keep("large", b"12345678901")
+    assert [kept.get(name) for name in ("one", "three", "large")] == [None] * 3
+
+
+def test_who_waits_at_the_same_time_is_drawn_for_together(
+    choosy: DigitGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = []
+    digits = DigitGenerator.digits
+
+    def drawn(self: DigitGenerator, digit: Any, seeds: Any) -> np.ndarray:
+        batches.append(len(seeds))
+        return digits(self, digit, seeds)
+
+    monkeypatch.setattr(DigitGenerator, "digits", drawn)
+    together, raw = Together(), choosy.variant(raw=True)
+    one, two = together.ask(choosy, 7, range(5)), together.ask(choosy, 3, [9])
+    other, gone = together.ask(raw, 7, range(5)), together.ask(choosy, 1, range(5))
+    large = together.ask(choosy, 1, range(MOST_TOGETHER))
+    together.drop(gone)
+    np.testing.assert_array_equal(two.pixels(), digits(choosy, 3, [9]))
+    np.testing.assert_array_equal(one.pixels(), digits(choosy, 7, range(5)))
+    assert batches == [6], "nobody waits for what is gone, another generator's is not drawn, nor too much"
+    np.testing.assert_array_equal(other.pixels(), digits(raw, 7, range(5)))
+    assert len(large.pixels()) == MOST_TOGETHER
+    assert batches == [6, 5, MOST_TOGETHER]
+
+
+def test_a_mistake_of_one_is_not_the_others(choosy: DigitGenerator) -> None:
+    together = Together()
+    right, wrong = together.ask(choosy, 7, [1]), together.ask(choosy, 7, [-1])
+    np.testing.assert_array_equal(right.pixels(), choosy.digits(7, [1]))
+    with pytest.raises(ValueError, match="-1"):
+        wrong.pixels()
+
+
+def test_threads_that_draw_together_get_their_own_digits(choosy: DigitGenerator) -> None:
+    together = Together()
+    with ThreadPoolExecutor(8) as threads:
+        drawn = [*threads.map(lambda n: together.ask(choosy, n % 10, [n, n + 1]).pixels(), range(60))]
+    np.testing.assert_array_equal(drawn, [choosy.digits(n % 10, [n, n + 1]) for n in range(60)])
 
 
 def test_an_error_of_the_work_is_its_answer() -> None:

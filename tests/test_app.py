@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -197,8 +198,10 @@ def test_a_missing_model_gives_marked_placeholders_and_the_way_out(place: Path) 
             "placeholder" in words
             for words in descriptions(page, "enlarged") + descriptions(page, "original")
         )
-        names = [button.label for button in page.download_button if button.key != "download_all"]
-        assert [f"Download placeholder_digit_{digit}_seed_{seed}.png" for seed in seeds(page)] == names
+        names = [f"placeholder_digit_{digit}_seed_{seed}.png" for seed in seeds(page)]
+        assert re.findall('data-save="(.+?)" aria-label="Download (.+?)"', pictures(page)) == [
+            (name, name) for name in names
+        ]
         assert "--placeholder`" in texts(page)
 
 
@@ -242,14 +245,24 @@ def large(page: AppTest) -> list[str]:
     return html.split("<section")[1:]
 
 
+def details(page: AppTest) -> str:
+    """SVG and hand of the large picture."""
+    (html,) = (element.proto.body for element in page.get("html") if "class=details" in element.proto.body)
+    return html
+
+
 def test_one_picture_is_large_with_its_buttons_and_its_hand(ours: Path) -> None:
     page = visit()
     sections = large(page)
     assert [" hidden aria-label" in each for each in sections] == [False, True, True, True, True]
     assert re.findall("<h3>(.+?)</h3>", "".join(sections)) == [f"7, seed {seed}" for seed in range(5)]
-    hand = DigitGenerator.load(ours).hand(range(10), 3)
-    for digit, pixels in enumerate(hand):
-        assert image_from_pixels(pixels, "original", f"a {digit} in the same hand") in sections[3]
+    assert "<img" not in details(page), "nothing is drawn that nobody looks at"
+    checked(page.button_group(key="large_7_0_5").select(3).run())
+    generator = DigitGenerator.load(ours)
+    for digit, pixels in enumerate(generator.hand(range(10), 3)):
+        assert image_from_pixels(pixels, "original", f"a {digit} in the same hand") in details(page)
+    assert escape(svg_from_pixels(generator.digits(7, [3])[0])) in details(page)
+    assert large(page) == sections, "who has the focus on a picture keeps it"
     words = [
         re.findall("<button type=button data-do=\\w+(?: hidden)?>(.+?)</button>", each) for each in sections
     ]
@@ -266,29 +279,34 @@ def test_an_address_names_the_large_one_and_ink(ours: Path) -> None:
     ink = svg_from_pixels(DigitGenerator.load(ours).digits(3, [10])[0], "ink")
     assert pictures(page).count("image/svg+xml") == 5
     assert source_from_bytes(ink.encode(), "svg+xml") in pictures(page)
-    names = [button.proto.label for button in page.get("download_button")]
-    assert "Download digit_3_seed_10_ink.svg" in names
+    assert 'data-save="digit_3_seed_10_ink.svg"' in pictures(page)
     assert dict(page.query_params) == {"digit": "3", "seed": "8", "at": "2", "ink": "1"}
     page.button(key="generate").click().run()
     assert "at" not in dict(page.query_params), "of the pictures before"
+
+
+def before(page: AppTest) -> list[str]:
+    """The names of the last sets, which the buttons and the pills that they press have alike."""
+    (html,) = (element.proto.body for element in page.get("html") if "class=before" in element.proto.body)
+    names = re.findall('aria-label="(.+?)"', html)
+    assert page.button_group(key="bring_back").options == names
+    assert html.count("<img class=original") == 5 * len(names)
+    return names
 
 
 def test_earlier_sets_are_one_click_away(ours: Path) -> None:
     page = visit()
     first = seeds(page)
     second = seeds(generate(pick(page, 3)))
-    assert page.subheader[0].value == "Before"
-    assert page.button(key="bring_back_0").label == "Back to five images of 7, seeds 0 to 4"
-    checked(page.button(key="bring_back_0").click().run())
+    assert before(page) == ["Back to five images of 7, seeds 0 to 4"]
+    checked(page.button_group(key="bring_back").select(before(page)[0]).run())
     assert (page.header[0].value, seeds(page)) == ("Five images of 7", first)
-    assert page.button(key="bring_back_0").label.startswith("Back to five images of 3, ")
-    checked(page.button(key="bring_back_0").click().run())
+    assert before(page)[0].startswith("Back to five images of 3, ")
+    checked(page.button_group(key="bring_back").select(before(page)[0]).run())
     assert (page.header[0].value, seeds(page)) == ("Five images of 3", second)
     for _ in range(6):
         generate(page)
-    assert [each.key for each in page.button if str(each.key).startswith("bring_back")] == [
-        f"bring_back_{number}" for number in range(4)
-    ]
+    assert len(before(page)) == 4
 
 
 def test_a_picked_digit_says_that_it_comes_next(ours: Path) -> None:

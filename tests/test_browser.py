@@ -532,7 +532,8 @@ def test_a_picture_opens_large(
     expect(page.get_by_role("button", name="seed 3: show large")).to_have_attribute("aria-pressed", "true")
     np.testing.assert_array_equal(pixels(huge), library.digits(7, [3])[0])
     assert huge.bounding_box()["width"] >= 0.85 * min(392, device["viewport"]["width"])
-    hand = [pixels(image) for image in page.locator(".large:not([hidden]) .hand img").all()]
+    expect(page.locator(".details[data-at='3'] .hand img")).to_have_count(10)
+    hand = [pixels(image) for image in page.locator(".details .hand img").all()]
     np.testing.assert_array_equal(hand, library.hand(range(10), 3))
     name, data = download(page, page.get_by_role("button", name="PNG", exact=True))
     assert name == "digit_7_seed_3.png"

@@ -10,13 +10,17 @@ import os
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from digit_generator.cli import run
 from digit_generator.files import FolderError, locked, remove_unfinished, unfinished_path, write_whole
+from tools.serving import free_port, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]
 
@@ -189,3 +193,59 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     write_whole(path, b"whole", synced=True)
     assert synced == [[unfinished_path(path).name]]
     assert path.read_bytes() == b"whole"
+
+
+# Starts the server with at most argv[1] descriptors, which it may raise to argv[2].
+FEW_DESCRIPTORS = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
+import uvicorn
+sys.argv[1:] = ["asgi:app", "--port", sys.argv[3], "--no-access-log"]
+uvicorn.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize("most", [4000, 200])
+def test_headers_sent_by_half_do_not_stop_the_server(tmp_path: Path, most: int) -> None:
+    """300 connections that send half of a header and wait, at a server with 200 descriptors.
+
+    Where it may take more, it answers meanwhile; where not, as soon as they are gone. Its log stays small.
+    """
+    port, log = free_port(), tmp_path / "log"
+    url = f"http://127.0.0.1:{port}"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-c", FEW_DESCRIPTORS, "200", str(most), str(port)],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until_healthy(url, server, log)
+        with ExitStack() as held:
+            for _ in range(300):
+                half = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+                half.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+            time.sleep(3)  # so long that it would have said again and again what it lacks
+            if most > 300:
+                assert is_healthy(url)
+        deadline = time.monotonic() + 20
+        while not is_healthy(url) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert is_healthy(url)
+        assert server.poll() is None
+        said = log.read_text()
+        assert ("out of system resource" in said) == (most < 300)
+        assert len(said) < 10_000, said
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
+            return answer.read() == b"ok"
+    except OSError:
+        return False
