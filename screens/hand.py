@@ -115,7 +115,7 @@ def keep_lines(lines: list[Line]) -> None:
 def show_found(generator: DigitGenerator, picture: bytes) -> None:
     """The digits in the picture and what the network makes of them; the hand goes into the session."""
     try:
-        written = written_digits(picture)
+        written = normalized_digits(picture, most=MAX_DIGITS).pixels
     except PictureError as error:
         st.session_state.pop("hand.found", None)
         st.warning(escape_markdown(sentence(error)), icon=":material/image_not_supported:")
@@ -134,6 +134,7 @@ def show_found(generator: DigitGenerator, picture: bytes) -> None:
         help="The network's own guess. Correct it if it is wrong.",
         width=320,
         autocomplete="off",
+        persist_state="session",
     )
     if not re.fullmatch(f"[0-9]{{{len(written)}}}", typed or ""):
         st.session_state.pop("hand.found", None)
@@ -148,14 +149,6 @@ def show_found(generator: DigitGenerator, picture: bytes) -> None:
         st.session_state["hand.found_of"] = *key, typed
         st.session_state["hand.found"] = found
     show_near(generator, written, st.session_state["hand.found"])
-
-
-def written_digits(picture: bytes) -> _Pixels:
-    """The digits of the picture, uint8 [N, 28, 28]. PictureError for none, or too many."""
-    pixels = normalized_digits(picture).pixels
-    if len(pixels) > MAX_DIGITS:
-        raise PictureError(f"The picture shows {len(pixels)} digits: expected {MAX_DIGITS} at most")
-    return pixels
 
 
 def show_near(generator: DigitGenerator, written: _Pixels, found: Found) -> None:

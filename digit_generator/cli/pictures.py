@@ -110,11 +110,7 @@ def digits_from_word(
 @weights_option
 def hand(picture: Path, digits: list[int] | None, out: Path, weights: Path | None) -> None:
     """Normalize, read if need be, find, and say how near it came."""
-    found = normalized_digits(picture)
-    if len(found.pixels) > MAX_OF_A_HAND:
-        raise Mistake(
-            f"{picture} shows {len(found.pixels)} digits: a hand is found from {MAX_OF_A_HAND} at most."
-        )
+    found = normalized_digits(picture, most=MAX_OF_A_HAND)
     if digits is not None and len(digits) != len(found.pixels):
         raise Mistake(
             f"--digits names {len(digits)}, and in {picture} there are {len(found.pixels)}: name each, from"
