@@ -409,6 +409,7 @@ async def number_as_png(request: Request, text: Text, asked: Annotated[Number, Q
     "/hand",
     response_model=FoundHand,
     responses={
+        409: {"model": Problem, "description": "The picture shows more or fewer digits than named"},
         408: {"model": Problem, "description": f"The picture has not come within {TIMEOUT} seconds"},
         413: {"model": Problem, "description": f"The picture has more than {MAX_PICTURE_BYTES:,} bytes"},
         422: {"model": Problem, "description": "No such picture or digits"},
@@ -433,7 +434,9 @@ async def hand_of_picture(request: Request, asked: Annotated[Written, Query()]) 
         written = normalized_digits(picture, most=MAX_WRITTEN, megapixels=MAX_MEGAPIXELS).pixels
         digits = [*map(int, asked.digits)] if asked.digits else read_digits(generator, written)
         if len(digits) != len(written):
-            raise PictureError(f"digits names {len(digits)}, and the picture shows {len(written)}: name each")
+            raise HTTPException(
+                409, f"digits names {len(digits)}, and the picture shows {len(written)}: name each of them."
+            )
         found = hand_from_digits(generator, written, digits)
         told = FoundHand(
             hand=found.hand.text,

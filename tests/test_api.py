@@ -395,11 +395,16 @@ def bomb() -> bytes:
     ("address", "body", "status", "told"),
     [
         ("/hand", b"", 422, "No picture came: send one as the body of the request, such as a PNG."),
-        ("/hand", b"no picture", 422, "The picture is no picture of a known: expected one such as"),
+        ("/hand", b"no picture", 422, "The picture is no picture of a known format: expected one such as"),
         ("/hand", bomb(), 422, "The picture has 5000 by 5000 pixels, more than 16 megapixels: make it"),
         ("/hand", png_from_pixels(np.zeros((28, 28), np.uint8)), 422, "The picture"),
         ("/hand", photo_of([*range(9)]), 422, "The picture has 9 digits: expected 8 at most."),
-        ("/hand?digits=12", photo_of([7]), 422, "Digits names 2, and the picture shows 1: name each."),
+        (
+            "/hand?digits=12",
+            photo_of([7]),
+            409,
+            "digits names 2, and the picture shows 1: name each of them.",
+        ),
         ("/hand?digits=x", b"", 422, "digits is 'x': expected 1 to 8 digits, such as 7 or 2026."),
         ("/hand?digits=123456789", b"", 422, "digits is '123456789': expected 1 to 8 digits"),
         ("/hand?seed=1", b"", 422, "'seed' is not a parameter of this address: expected digits."),
