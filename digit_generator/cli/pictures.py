@@ -81,8 +81,8 @@ def digits_from_word(
     help=f"""Find the hand in which the digits of PICTURE are written: the z that draws them.
 
     PICTURE is what `normalize` takes, of 1 to {MAX_OF_A_HAND} digits by one person; more of them make the
-    hand truer. The hand is a small file that --hand of generate, number, dataset, lines and morph takes. A picture
-    beside it shows the digits, what the network makes of them, and the ten digits in this hand.
+    hand truer. The hand is a small file that --hand of generate, number, dataset, lines and morph takes. A
+    picture beside it shows the digits, what the network makes of them, and the ten digits in this hand.
 
     \b
     Examples:
