@@ -30,7 +30,7 @@ from digit_generator import __version__
 from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator
-from digit_generator.hand import Hand, HandError, hand_from_digits, read_digits
+from digit_generator.hand import Hand, HandError, costs_of_digits, hand_from_digits, too_far
 from digit_generator.normalize import PictureError, normalized_digits
 from digit_generator.number import SIGNS, write_number
 from digit_generator.recipe import HAND_PATTERN, Recipe
@@ -206,7 +206,7 @@ class FoundHand(BaseModel):
     distances: list[float] = Field(
         description="From each digit to what the network makes of it: root mean square, blurred, -1 to 1."
     )
-    too_far: list[bool] = Field(description="Whether it is hardly that digit, or nothing is like it.")
+    too_far: list[bool] = Field(description="Whether it is another digit than that, or none.")
     weights_sha256: str
 
 
@@ -432,7 +432,8 @@ async def hand_of_picture(request: Request, asked: Annotated[Written, Query()]) 
 
     def find() -> bytes:
         written = normalized_digits(picture, most=MAX_WRITTEN, megapixels=MAX_MEGAPIXELS).pixels
-        digits = [*map(int, asked.digits)] if asked.digits else read_digits(generator, written)
+        costs = costs_of_digits(generator, written)
+        digits = [*map(int, asked.digits)] if asked.digits else costs.argmin(axis=1).tolist()
         if len(digits) != len(written):
             raise HTTPException(
                 409, f"digits names {len(digits)}, and the picture shows {len(written)}: name each of them."
@@ -443,7 +444,7 @@ async def hand_of_picture(request: Request, asked: Annotated[Written, Query()]) 
             name=found.hand.name,
             digits=digits,
             distances=found.distances.tolist(),
-            too_far=found.too_far.tolist(),
+            too_far=too_far(found, costs).tolist(),
             weights_sha256=generator.digest,
         )
         return told.model_dump_json().encode()

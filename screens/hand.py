@@ -15,7 +15,16 @@ import numpy.typing as npt
 import streamlit as st
 
 from digit_generator.generate import DigitGenerator, pixels_from_images
-from digit_generator.hand import MAX_DIGITS, SUFFIX, Found, Hand, HandError, hand_from_digits, read_digits
+from digit_generator.hand import (
+    MAX_DIGITS,
+    SUFFIX,
+    Found,
+    Hand,
+    HandError,
+    costs_of_digits,
+    hand_from_digits,
+    too_far,
+)
 from digit_generator.normalize import PictureError, normalized_digits
 from digit_generator.number import NumberError, write_number
 from digit_generator.recipe import MAX_CHARACTERS, Recipe, stem_of_text
@@ -123,9 +132,9 @@ def show_found(generator: DigitGenerator, picture: bytes) -> None:
     key = generator.digest, hashlib.sha256(picture).hexdigest()
     if st.session_state.get("hand.read_of") != key:
         with st.spinner("Reading the digits"):
-            read = read_digits(generator, written)
-        st.session_state["hand.read_of"] = key
-        st.session_state["hand.digits"] = "".join(map(str, read))
+            costs = costs_of_digits(generator, written)
+        st.session_state["hand.read_of"], st.session_state["hand.costs"] = key, costs
+        st.session_state["hand.digits"] = "".join(map(str, costs.argmin(axis=1)))
     one = len(written) == 1
     typed = st.text_input(
         "Which digit it is" if one else f"Which {len(written)} digits they are, line by line",
@@ -148,7 +157,16 @@ def show_found(generator: DigitGenerator, picture: bytes) -> None:
         bar.empty()
         st.session_state["hand.found_of"] = *key, typed
         st.session_state["hand.found"] = found
-    show_near(generator, written, st.session_state["hand.found"])
+    found = st.session_state["hand.found"]
+    show_near(generator, written, found)
+    far = sorted({*found.labels[too_far(found, st.session_state["hand.costs"])].tolist()})
+    if far:
+        told = " and ".join(map(str, far))
+        st.warning(
+            f"The network cannot draw your {told} well, or it looks like another digit. Check which digit "
+            "it is, or write it again.",
+            icon=":material/warning:",
+        )
 
 
 def show_near(generator: DigitGenerator, written: _Pixels, found: Found) -> None:
@@ -171,13 +189,6 @@ def show_near(generator: DigitGenerator, written: _Pixels, found: Found) -> None
         figures = "".join(f"<figure>{own}{again}</figure>" for own, again in pairs)
         st.html(f"<div class='pictures many'>{figures}</div>")
         st.caption("Above, your digits as MNIST has digits. Below, what the network makes of each.")
-    far = sorted({int(label) for label in found.labels[found.too_far]})
-    if far:
-        told = " and ".join(map(str, far))
-        st.warning(
-            f"The network cannot draw your {told} well. Check which digit it is, or write it again.",
-            icon=":material/warning:",
-        )
 
 
 def hand_of_visitor(generator: DigitGenerator, initial: dict[str, Any]) -> Hand | None:

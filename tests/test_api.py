@@ -34,7 +34,7 @@ from PIL import Image
 from digit_generator import DigitGenerator, __version__, api, cli
 from digit_generator.choose import choice_path
 from digit_generator.errors import DigitGeneratorError
-from digit_generator.hand import hand_from_digits, read_digits
+from digit_generator.hand import costs_of_digits, hand_from_digits, read_digits, too_far
 from digit_generator.normalize import normalized_digits
 from digit_generator.number import SIGNS, write_number
 from digit_generator.placeholder import PlaceholderGenerator
@@ -367,7 +367,7 @@ def test_the_hand_of_a_picture(client: TestClient, choosy: DigitGenerator) -> No
         "name": found.hand.name,
         "digits": [7],
         "distances": found.distances.tolist(),
-        "too_far": found.too_far.tolist(),
+        "too_far": too_far(found, costs_of_digits(choosy, written)).tolist(),
         "weights_sha256": choosy.digest,
     }
     in_hand = choosy.variant(in_hand=found.hand).digits(4, [2])
