@@ -58,7 +58,7 @@ from digit_generator.weights import WeightsError
 
 DIGITS = 1000
 """Of the test digits, from the first on."""
-READ = 500
+READ = 200
 """Of them, those that are read by what costs least."""
 SHOWN = 20
 HELD_OUT = 100
