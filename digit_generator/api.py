@@ -7,6 +7,7 @@ wrong. The same address gives the same bytes while the weights and their choice 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Callable
@@ -27,7 +28,8 @@ from digit_generator import __version__
 from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.generate import MAX_SEED, DigitGenerator
-from digit_generator.hand import Hand, HandError
+from digit_generator.hand import Hand, HandError, costs_of_digits, hand_from_digits, too_far
+from digit_generator.normalize import PictureError, normalized_digits
 from digit_generator.number import SIGNS, write_number
 from digit_generator.recipe import HAND_PATTERN, Recipe
 from digit_generator.render import png_from_line, png_from_pixels, sheet_from_pixels, svg_from_pixels
@@ -39,26 +41,33 @@ MAX_COUNT = 100
 MAX_SCALE = 10
 MAX_CHARACTERS = 24  # of a number
 COLUMNS = 10  # of a sheet, at most
+MAX_PICTURE_BYTES = 10_000_000  # of an uploaded picture ...
+MAX_MEGAPIXELS = 16  # ... of which so many are decoded ...
+MAX_WRITTEN = 8  # ... and that shows so many digits
+UPLOADS = 4  # pictures that are received at a time
 TIMEOUT = 5  # seconds from a request's arrival to its answer, waiting included
 PLACES = {"quick": 100, "slow": 5}  # for work that is done or waits; who comes then is refused at once
 KEPT_BYTES = 4 * 2**20  # of answers: 8,000 times five digits
 CORS_VARIABLE = "DIGITS_CORS"
 """Environment variable: the origins whose pages may read the answers, separated by commas; * for all."""
-METHODS = "GET, HEAD"  # that every address takes
+METHODS = "GET, HEAD"  # that every address takes, but one that takes POST
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
 _TOLD = 80  # characters, at most, of what came, in an error sentence
 _answers = Kept(KEPT_BYTES)
+_uploads = asyncio.Semaphore(UPLOADS)
 _quick, _slow = Lane(PLACES["quick"], retry_after=1), Lane(PLACES["slow"], retry_after=5)
 
 _TEXT = rf"^[0-9{re.escape(SIGNS)}]{{1,{MAX_CHARACTERS}}}$"
 _DIGEST = "^[0-9a-f]{8,64}$"
 _HAND = f"^{HAND_PATTERN}$"
+_WRITTEN = f"^[0-9]{{1,{MAX_WRITTEN}}}$"
 _IN_WORDS = {  # for people, who need not read patterns
     _TEXT: f"1 to {MAX_CHARACTERS} digits and signs {' '.join(SIGNS)}",
     _DIGEST: "8 to 64 hexadecimal digits, 0-9 a-f",
     _HAND: "the 143 characters of a hand",
+    _WRITTEN: f"1 to {MAX_WRITTEN} digits, such as 7 or 2026",
 }
 
 Text = Annotated[
@@ -151,6 +160,18 @@ class Number(One):
     scale: int = Field(1, ge=1, le=MAX_SCALE, description=_SCALE, examples=[2])
 
 
+class Written(BaseModel):
+    """What a picture shows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    digits: str | None = Field(
+        None,
+        pattern=_WRITTEN,
+        description="Which digits are written, in reading order. Without, they are read by what fits best.",
+    )
+
+
 class Wanted(Sheet):
     """What the recipe is for."""
 
@@ -174,6 +195,19 @@ class Told(BaseModel):
     recipe: str = Field(description="As it stands in the text chunk of the PNG.")
     command: str = Field(description="Draws the same picture.")
     url: str = Field(description="The picture, for ever.")
+
+
+class FoundHand(BaseModel):
+    """A hand, and how near it comes to what was written."""
+
+    hand: str = Field(description="For hand= of the other addresses: 143 characters.")
+    name: str = Field(description="What pictures in this hand are called by.")
+    digits: list[int] = Field(description="Which digits the picture shows, as told or as read.")
+    distances: list[float] = Field(
+        description="From each digit to what the network makes of it: root mean square, blurred, -1 to 1."
+    )
+    too_far: list[bool] = Field(description="Whether it is another digit than that, or none.")
+    weights_sha256: str
 
 
 class Health(BaseModel):
@@ -216,7 +250,12 @@ def allow_origins(application: FastAPI, origins: str) -> None:
     """
     listed = [_origin(given) for given in re.split(r"[,\s]+", origins) if given]
     if listed:
-        application.add_middleware(CORSMiddleware, allow_origins=listed, allow_methods=METHODS.split(", "))
+        application.add_middleware(
+            CORSMiddleware,
+            allow_origins=listed,
+            allow_methods=[*METHODS.split(", "), "POST"],
+            allow_headers=["Content-Type"],
+        )
 
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?")
@@ -367,6 +406,58 @@ async def number_as_png(request: Request, text: Text, asked: Annotated[Number, Q
     return await answered(request, generator, asked, draw, "image/png", cost)
 
 
+@app.post(
+    "/hand",
+    response_model=FoundHand,
+    responses={
+        409: {"model": Problem, "description": "The picture shows more or fewer digits than named"},
+        408: {"model": Problem, "description": f"The picture has not come within {TIMEOUT} seconds"},
+        413: {"model": Problem, "description": f"The picture has more than {MAX_PICTURE_BYTES:,} bytes"},
+        422: {"model": Problem, "description": "No such picture or digits"},
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "A PNG, JPEG or WebP of one handwritten digit, or of several by one person.",
+            "content": {
+                f"image/{kind}": {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("png", "jpeg", "webp")
+            },
+        }
+    },
+)
+async def hand_of_picture(request: Request, asked: Annotated[Written, Query()]) -> Response:
+    """The hand in which a picture is written. The picture is neither kept nor logged."""
+    generator = current_generator()
+    picture = await received(request)
+
+    def find() -> bytes:
+        written = normalized_digits(picture, most=MAX_WRITTEN, megapixels=MAX_MEGAPIXELS).pixels
+        costs = costs_of_digits(generator, written)
+        digits = [*map(int, asked.digits)] if asked.digits else costs.argmin(axis=1).tolist()
+        if len(digits) != len(written):
+            raise HTTPException(
+                409, f"digits names {len(digits)}, and the picture shows {len(written)}: name each of them."
+            )
+        found = hand_from_digits(generator, written, digits)
+        told = FoundHand(
+            hand=found.hand.text,
+            name=found.hand.name,
+            digits=digits,
+            distances=found.distances.tolist(),
+            too_far=too_far(found, costs).tolist(),
+            weights_sha256=generator.digest,
+        )
+        return told.model_dump_json().encode()
+
+    try:
+        body = await in_turn(request, find, milliseconds=QUICK)
+    except (HandError, PictureError) as error:
+        told = str(error)
+        raise HTTPException(422, f"{told[0].upper()}{told[1:]}.") from None
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
 @app.get("/recipe", responses=_CONFLICT)
 async def recipe(request: Request, asked: Annotated[Wanted, Query()]) -> Told:
     """How a picture is made: by which command, and under which address it stays for ever."""
@@ -483,15 +574,53 @@ async def answered(
         tag = f'"{drawn}-{__version__}-{settings}"'
         headers = {"Cache-Control": keep, "ETag": tag}
         known = request.headers.get("if-none-match", "").split(",")
+        if isinstance(asked, Many):
+            seeds_of(asked)  # a mistake is one even to who has the answer
         if tag in [name.strip().removeprefix("W/") for name in known]:
             return Response(status_code=304, headers=headers)
         key = request.scope["path"], tag
         body = _answers.get(key)
         if body is None:
-            lane = _quick if milliseconds < QUICK else _slow
-            body = await lane.done(draw, TIMEOUT, lambda: _left(request))
+            body = await in_turn(request, draw, milliseconds)
             _answers.keep(key, body)
         return Response(body, media_type=media_type, headers=headers)
+    finally:
+        if digits:
+            drawing.drop(digits)
+
+
+async def received(request: Request) -> bytes:
+    """The picture that comes with a request. 413 if it is too large, 408 if it is late, and 503 if so many
+    others come at the moment that their bytes would fill the memory."""
+    if _uploads.locked():
+        raise HTTPException(
+            503, "Too many pictures come at the moment: try again in 5 seconds.", {"Retry-After": "5"}
+        )
+    told = f"The picture has more than {MAX_PICTURE_BYTES:,} bytes: send a smaller one."
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > MAX_PICTURE_BYTES:
+        raise HTTPException(413, told)
+    picture = bytearray()
+    try:
+        async with _uploads, asyncio.timeout(TIMEOUT):
+            async for part in request.stream():
+                picture += part
+                if len(picture) > MAX_PICTURE_BYTES:
+                    raise HTTPException(413, told)
+    except TimeoutError:
+        raise HTTPException(
+            408, f"The picture did not come within {TIMEOUT} seconds: send a smaller one."
+        ) from None
+    if not picture:
+        raise HTTPException(422, "No picture came: send one as the body of the request, such as a PNG.")
+    return bytes(picture)
+
+
+async def in_turn(request: Request, work: Callable[[], bytes], milliseconds: float) -> bytes:
+    """What `work` gives, in its turn. 503 if it is late, or at once if too much is to be done before."""
+    lane = _quick if milliseconds < QUICK else _slow
+    try:
+        return await lane.done(work, TIMEOUT, lambda: _left(request))
     except FullError as error:
         raise HTTPException(
             503,
@@ -502,9 +631,6 @@ async def answered(
         raise HTTPException(
             503, f"It took longer than {TIMEOUT} seconds: try again.", {"Retry-After": "5"}
         ) from None
-    finally:
-        if digits:
-            drawing.drop(digits)
 
 
 def milliseconds_of(*, digits: int = 0, characters: int = 0, pixels: int = 0) -> float:
@@ -530,7 +656,8 @@ async def tell_mistakes(request: Request, error: RequestValidationError) -> JSON
     """The first thing that is wrong, in one sentence."""
     first = error.errors()[0]
     place, name = str(first["loc"][0]), str(first["loc"][-1])
-    parameters = _parameters(request.scope["route"].path_format)
+    _, operation = _operation(request.scope["route"].path_format)
+    parameters = operation.get("parameters", [])
     schemas = {each["name"]: each["schema"] for each in parameters if each["in"] == place}
     if name not in schemas:
         told = f"{name[:_TOLD]!r} is not a parameter of this address: expected {_one_of([*schemas])}"
@@ -553,16 +680,18 @@ async def tell_addresses(request: Request, error: HTTPException) -> JSONResponse
 async def tell_methods(request: Request, error: HTTPException) -> JSONResponse:
     """That an address does not take the method, and which it takes."""
     root = request.scope.get("root_path", "")
+    allowed = "POST" if (error.headers or {}).get("Allow") == "POST" else METHODS
+    expected = _one_of(allowed.split(", "))
     told = (
-        f"{request.method[:_TOLD]} is not a method of {request.scope['path'][:_TOLD]!r}: expected GET or HEAD"
+        f"{request.method[:_TOLD]} is not a method of {request.scope['path'][:_TOLD]!r}: expected {expected}"
     )
-    return JSONResponse({"detail": f"{told}; {root}/docs lists all addresses."}, 405, {"Allow": METHODS})
+    return JSONResponse({"detail": f"{told}; {root}/docs lists all addresses."}, 405, {"Allow": allowed})
 
 
-def _parameters(path: str) -> list[dict[str, Any]]:
-    """The parameters of an address, as the OpenAPI description has them."""
-    parameters: list[dict[str, Any]] = app.openapi()["paths"][path]["get"].get("parameters", [])
-    return parameters
+def _operation(path: str) -> tuple[str, dict[str, Any]]:
+    """The method of an address, "get" or "post", and what the OpenAPI description has of it."""
+    ((method, operation),) = app.openapi()["paths"][path].items()
+    return method, operation
 
 
 def _expected(schema: dict[str, Any]) -> str:
@@ -602,7 +731,7 @@ async def documentation(request: Request) -> HTMLResponse:
     """Every address with its parameters, their ranges and an example: a page without scripts."""
     described, root = app.openapi(), request.scope.get("root_path", "")
     title, about = escape(described["info"]["title"]), escape(described["info"]["description"])
-    sections = [_section(path, methods["get"], root) for path, methods in described["paths"].items()]
+    sections = [_section(path, *_operation(path), root) for path in described["paths"]]
     page = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -620,7 +749,7 @@ async def documentation(request: Request) -> HTMLResponse:
     return HTMLResponse(page, headers={"Content-Security-Policy": allowed})
 
 
-def _section(path: str, operation: dict[str, Any], root: str) -> str:
+def _section(path: str, method: str, operation: dict[str, Any], root: str) -> str:
     """An address of the documentation page, as HTML."""
     parameters: list[dict[str, Any]] = operation.get("parameters", [])
     examples = {each["name"]: each["schema"].get("examples", [None])[0] for each in parameters}
@@ -637,10 +766,15 @@ def _section(path: str, operation: dict[str, Any], root: str) -> str:
         f"{code} ({', '.join(answer.get('content', ['no body']))}): {answer['description']}"
         for code, answer in sorted(operation["responses"].items())
     ]
+    shown = f'<a href="{escape(example.lstrip("/"))}"><code>{escape(root + example)}</code></a>'
+    if method == "post":
+        shown = f'<code>curl --data-binary @photo.jpg "{escape(root + example)}"</code>'
+    body = operation.get("requestBody", {}).get("description", "")
     return f"""\
-<h2><code>{escape(root + path)}</code></h2>
+<h2><code>{"POST " * (method == "post")}{escape(root + path)}</code></h2>
 <p>{escape(operation["description"])}</p>
-<p>Example: <a href="{escape(example.lstrip("/"))}"><code>{escape(root + example)}</code></a></p>
+{f"<p>Body: {escape(body)}</p>" if body else ""}
+<p>Example: {shown}</p>
 {f"<div><table>{head}{rows}</table></div>" if rows else ""}
 <p>Answers: {escape("; ".join(answers))}</p>
 """

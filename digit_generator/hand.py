@@ -45,13 +45,15 @@ STEPS = 32
 """To 1 in z: the grid on which a hand's z lies. A hand is a hundred bytes by that."""
 
 NEAR = 0.25
-"""Root mean square of drawing less digit, both blurred, in [-1, 1]: beyond it, it is another digit."""
+"""Root mean square of drawing less digit, both blurred, in [-1, 1]: beyond it, it is no such digit."""
+LIKE = 1.5
+"""Times what a picture costs as the cheapest other digit: beyond it, it is that other digit."""
 
 _BANK = 512  # seeds, from whose z the nearest are the starts
 _FIRST_SEED = 4_200_000_000  # of the bank: seeds that nobody else uses for measuring
 _STARTS, _FIRST_STEPS, _STEPS = 4, 2, 12  # the best start after the first steps goes on
 _LIKELIHOOD = 2.0  # of a squared unit of z beside one of a pixel: less draws the digit nearer, more the rest
-_READ_BANK, _READ_WALKS, _READ_STEPS = 256, 3, 3  # of each digit; digits that are walked to; steps of each
+_READ_BANK, _READ_WALKS, _READ_STEPS = 256, 4, 3  # of each digit; digits that are walked to; steps of each
 _ENOUGH = 1e-3  # of the cost: a step that saves less is the last
 _TRIES = 4  # of a step, each four times as careful
 
@@ -179,11 +181,6 @@ class Found:
     images: _Floats
     distances: _Floats
 
-    @property
-    def too_far(self) -> npt.NDArray[np.bool_]:
-        """Which digits are further than NEAR, bool [B]: they are no such digit, or nothing is like them."""
-        return self.distances > NEAR
-
 
 def hand_from_digits(
     generator: DigitGenerator,
@@ -231,28 +228,53 @@ def hand_from_digits(
     return Found(hand, labels, images, np.sqrt((missing**2).mean(axis=1)))
 
 
-def read_digits(generator: DigitGenerator, pixels: _Pixels) -> list[int]:
-    """Which digit each picture is: the one that the network comes nearest to it with.
+def costs_of_digits(generator: DigitGenerator, pixels: _Pixels) -> _Floats:
+    """What it costs to draw each picture as each of the ten digits, float64 [B, 10].
 
-    pixels: uint8 [B, 28, 28] in MNIST's form. No other network reads them: of the ten digits those that a
-    bank of seeds draws most alike are walked to (`hand_from_digits`), and the cheapest one is it. ValueError
-    for another dtype or shape.
+    pixels: uint8 [B, 28, 28] in MNIST's form. Of the ten digits those that a bank of seeds draws most alike
+    are walked to, as `hand_from_digits` does, but a few steps alone; the others cost inf. ValueError for
+    another dtype or shape.
     """
     targets = _blurred(images_from_pixels(pixels)[:, 0]).reshape(len(pixels), -1)
     z = latents_from_seeds(range(_FIRST_SEED, _FIRST_SEED + _READ_BANK))
     labels = np.arange(10).repeat(_READ_BANK)
     images = _blurred(generator.images(np.tile(z, (10, 1)), labels)[:, 0]).reshape(len(labels), -1)
-    read = []
-    for target in targets:
+    costs = np.full((len(pixels), 10), np.inf)
+    for target, own in zip(targets, costs, strict=True):
         far = ((images - target) ** 2).sum(axis=1).reshape(10, _READ_BANK)
-        walks = {}
         for label in np.argsort(far.min(axis=1), kind="stable")[:_READ_WALKS].tolist():
             walk = _Walk(generator, target[None], np.array([label]), z[far[label].argmin()])
             for _ in range(_READ_STEPS):
                 walk.step()
-            walks[label] = walk.cost
-        read.append(min(walks, key=lambda label: walks[label]))
+            own[label] = walk.cost
+    return costs
+
+
+def read_digits(generator: DigitGenerator, pixels: _Pixels) -> list[int]:
+    """Which digit each picture is: the one as which it costs least. No other network reads."""
+    read: list[int] = costs_of_digits(generator, pixels).argmin(axis=1).tolist()
     return read
+
+
+def unlike(costs: _Floats, labels: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which pictures are more like another digit than like their label, bool [B].
+
+    costs: `costs_of_digits`, float64 [B, 10]. A picture that costs more than LIKE times the cheapest other
+    digit is, and so is one that was not even walked to as its label.
+    """
+    rows = np.arange(len(costs))
+    others = costs.copy()
+    others[rows, labels] = np.inf
+    own: npt.NDArray[np.bool_] = costs[rows, labels] > LIKE * others.min(axis=1)
+    return own
+
+
+def too_far(found: Found, costs: _Floats) -> npt.NDArray[np.bool_]:
+    """Which digits of a hand are not what they are said to be, bool [B]: another digit, or none at all.
+
+    costs: `costs_of_digits` of the same pictures, float64 [B, 10].
+    """
+    return unlike(costs, found.labels) | (found.distances > NEAR)
 
 
 def _starts(generator: DigitGenerator, targets: _Floats, labels: npt.NDArray[np.int64]) -> _Floats:

@@ -30,7 +30,7 @@ from digit_generator.errors import DigitGeneratorError
 from digit_generator.finish import SMALLEST_PIECE, boxed_pixels, hashed, labelled_runs
 
 MAX_MEGAPIXELS = 64  # of a picture; read in its header, before anything is decoded
-MAX_DIGITS = 200  # of a picture
+MAX_DIGITS = 200  # of a picture, where nobody names less
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 """The formats that are read, by Pillow's names; those that this Pillow was built without are left out."""
 
@@ -110,19 +110,21 @@ class Normalized:
     steps: dict[str, Pixels]
 
 
-def normalized_digits(picture: Picture) -> Normalized:
+def normalized_digits(
+    picture: Picture, *, most: int = MAX_DIGITS, megapixels: int = MAX_MEGAPIXELS
+) -> Normalized:
     """A picture of one digit or several -> the digits as MNIST has them.
 
     picture is a path, the bytes of a file, a Pillow image or an array: grey [H, W], RGB [H, W, 3] or RGBA
     [H, W, 4], of uint8, uint16, bool (False is black) or floats from 0 to 1. Of an animated picture the first
     frame counts. Ink may be dark on light or light on dark.
 
-    Raises PictureError if it is no picture, damaged, larger than 64 megapixels, without strokes on a ground
-    (one even grey is neither ink nor ground), or if it has more than 200 digits.
+    Raises PictureError if it is no picture, damaged, larger than so many megapixels (64 at most), without
+    strokes on a ground (one even grey is neither ink nor ground), or if it has more digits than `most`.
     """
-    grey, size = _grey_of(picture)
+    grey, size = _grey_of(picture, megapixels)
     ink = _ink_of(grey)
-    labels, digits = _digits_of(ink)
+    labels, digits = _digits_of(ink, most)
     bilevel = labels > 0
     pixels = np.stack([_pixels_of(ink, labels, digit) for digit in digits])
     found = np.array([digit.box for digit in digits])
@@ -138,31 +140,31 @@ def normalized_digits(picture: Picture) -> Normalized:
 # From a picture to grey
 
 
-def _grey_of(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
+def _grey_of(picture: Picture, megapixels: int) -> tuple[Pixels, tuple[int, int]]:
     """The picture upright, uint8 [H, W], 0 black ... 255 white, and its own width and height."""
     name = str(picture) if isinstance(picture, str | Path) else "The picture"
     if isinstance(picture, np.ndarray):
-        image = _image_of_array(picture)
+        image = _image_of_array(picture, megapixels)
         grey, size = _grey(image, name), image.size
     elif isinstance(picture, Image.Image):
         with _readable(name):
-            grey, size = _decoded(picture, name)
+            grey, size = _decoded(picture, name, megapixels)
     else:
         with (
             _readable(name),
             io.BytesIO(picture) if isinstance(picture, bytes) else Path(picture).open("rb") as file,
             _picture_in(file, name) as image,
         ):
-            grey, size = _decoded(image, name, smaller=True)
+            grey, size = _decoded(image, name, megapixels, smaller=True)
     return np.asarray(_at_working_size(grey)), size
 
 
-def _image_of_array(array: npt.NDArray[np.generic]) -> Image.Image:
+def _image_of_array(array: npt.NDArray[np.generic], megapixels: int) -> Image.Image:
     """An array as a Pillow image of 8 bits a channel. Raises PictureError if it is no picture."""
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise PictureError(f"The array has the shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4)")
-    _check_size(array.shape[1], array.shape[0], "The array")
+    _check_size(array.shape[1], array.shape[0], "The array", megapixels)
     if channels == 1:
         array = array.reshape(array.shape[:2])
     return Image.fromarray(_eight_bits(array, "The array"))
@@ -222,23 +224,25 @@ def _picture_in(file: IO[bytes], name: str) -> Iterator[Image.Image]:
         yield image
 
 
-def _check_size(width: int, height: int, name: str) -> None:
+def _check_size(width: int, height: int, name: str, megapixels: int) -> None:
     if not width * height:
         raise PictureError(f"{name} has {width} by {height} pixels: expected a picture of a digit")
-    if width * height > MAX_MEGAPIXELS * 10**6:
+    if width * height > megapixels * 10**6:
         raise PictureError(
-            f"{name} has {width} by {height} pixels, more than {MAX_MEGAPIXELS} megapixels:"
+            f"{name} has {width} by {height} pixels, more than {megapixels} megapixels:"
             " make it smaller, or cut out the digits"
         )
 
 
-def _decoded(image: Image.Image, name: str, *, smaller: bool = False) -> tuple[Image.Image, tuple[int, int]]:
+def _decoded(
+    image: Image.Image, name: str, megapixels: int, *, smaller: bool = False
+) -> tuple[Image.Image, tuple[int, int]]:
     """The picture grey and upright, and its own width and height, upright too.
 
     `smaller` lets a JPEG be decoded at half its size or less, which changes the image object.
     """
     width, height = image.size
-    _check_size(width, height, name)
+    _check_size(width, height, name, megapixels)
     shrink = max((width * height / _WORKING) ** 0.5, 1.0)
     if not (smaller and image.draft("", (max(int(width / shrink), 1), max(int(height / shrink), 1)))):
         image.load()
@@ -533,7 +537,7 @@ class _Digit:
         return _Digit((left, top, right, bottom), self.area + other.area, self.pieces + other.pieces)
 
 
-def _digits_of(ink: Pixels) -> tuple[_Ints, list[_Digit]]:
+def _digits_of(ink: Pixels, most: int) -> tuple[_Ints, list[_Digit]]:
     """Which piece each pixel belongs to, int [H, W], 0 for none, and the digits in reading order."""
     strongest = _strongest(ink)
     bilevel = ink >= max(_CUT * strongest, 1)
@@ -558,9 +562,7 @@ def _digits_of(ink: Pixels) -> tuple[_Ints, list[_Digit]]:
     longer = (box[:, 2:] - box[:, :2]).max(axis=1)
     kept &= longer >= _SPECK * usual
     if kept.sum() > _MOST_PIECES:
-        raise PictureError(
-            f"The picture has {kept.sum()} pieces of ink: expected {MAX_DIGITS} digits at most"
-        )
+        raise PictureError(f"The picture has {kept.sum()} pieces of ink: expected {most} digits at most")
     parts = []
     for number in np.flatnonzero(kept):
         left, top, right, bottom = box[number].tolist()
@@ -569,8 +571,8 @@ def _digits_of(ink: Pixels) -> tuple[_Ints, list[_Digit]]:
     digits = _whole_digits(parts)
     if not digits:
         raise PictureError("The picture shows no ink that is as large as a digit")
-    if len(digits) > MAX_DIGITS:
-        raise PictureError(f"The picture has {len(digits)} digits: expected {MAX_DIGITS} at most")
+    if len(digits) > most:
+        raise PictureError(f"The picture has {len(digits)} digits: expected {most} at most")
     return labels, _in_reading_order(digits)
 
 

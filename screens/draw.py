@@ -15,6 +15,7 @@ from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import Recipe, stem_of_digit, style_suffix
 from digit_generator.render import png_from_pixels, svg_from_pixels
+from screens import before
 from screens.address import Address, initial_state, show_address, style_from_address, style_names
 from screens.large import Large, html_from_details, html_from_large, html_without_details
 from screens.model import (
@@ -30,7 +31,7 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import Drawing, image_from_pixels, source_from_png
+from screens.picture import Drawing, source_from_png
 from screens.widgets import NAME, escape_markdown, pick_digit, show_again
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
@@ -38,7 +39,6 @@ if TYPE_CHECKING:  # imported only when a visitor sets a style
 
 FIVE = 5
 MAX_COUNT = 50  # on a server that many visitors share
-MAX_BEFORE = 4  # sets in the strip Before
 MAX_FIRST_SEED = MAX_SEED - MAX_COUNT + 1
 START = {"digit": 7, "seed": 0}  # what a visitor sees before the first click
 
@@ -107,10 +107,10 @@ def digit_and_seeds(picked: int, count: int, initial: dict[str, Any]) -> tuple[i
     """The picked digit with new seeds if the button was pressed, else the digit and the seeds as before."""
     digit, first = st.session_state.setdefault("drawn", (initial["digit"], initial["seed"]))
     if st.button(f"Generate {count} Image{'s' * (count > 1)}", type="primary", key="generate"):
-        before = digit, first
+        shown = digit, first
         digit, first = picked, first if st.session_state.get("hold") else new_seed(MAX_COUNT)
-        if before != (digit, first):
-            keep_before(before)
+        if shown != (digit, first):
+            before.keep("draw", shown)
         st.session_state.drawn = digit, first
     return digit, range(first, first + count)
 
@@ -133,21 +133,10 @@ def style_controls_and_notes(
     return style.asked, controls, notes
 
 
-def keep_before(drawn: tuple[int, int]) -> None:
-    """Keep the digit and first seed of a set in the strip Before, the last one first."""
-    kept = [drawn, *(each for each in st.session_state.get("before", []) if each != drawn)]
-    st.session_state.before = kept[:MAX_BEFORE]
-
-
-def bring_back() -> None:
+def bring_back(wanted: tuple[int, int]) -> None:
     """Show a set of the strip again; the one shown takes its place."""
-    pressed: int | None = st.session_state.bring_back
-    if pressed is None or pressed >= len(st.session_state.before):
-        return
-    before, shown = st.session_state.before, st.session_state.drawn
-    st.session_state.drawn = before[pressed]
-    st.session_state.before = [*before[:pressed], shown, *before[pressed + 1 :]]
-    st.session_state.bring_back = None
+    before.swap("draw", wanted, st.session_state.drawn)
+    st.session_state.drawn = wanted
 
 
 def draw(
@@ -196,14 +185,17 @@ def pixels_of(
     wanted = tuple(style.items())
     if len(seeds) <= FIVE:
         return styles.styled_pixels(keys, digit, tuple(seeds), wanted, generator, controls)
-    bar, pixels = st.progress(0.0, "Finding the style ..."), []
-    for start in range(0, len(seeds), FIVE):  # any other click ends this run at the next step of the bar
+    bar, stop, pixels = st.progress(0.0, "Finding the style ..."), st.empty(), []
+    st.session_state["draw.styled"] = 0
+    # A press, or any other click, ends this run at the next step of the bar.
+    stop.button("Stop", key="style_stop", on_click=keep_styled)
+    for start in range(0, len(seeds), FIVE):
         few = tuple(seeds[start : start + FIVE])
         pixels.append(styles.styled_pixels(keys, digit, few, wanted, generator, controls))
-        bar.progress(
-            min(start + FIVE, len(seeds)) / len(seeds), f"{start + len(few)} of {len(seeds)} in this style"
-        )
+        done = st.session_state["draw.styled"] = start + len(few)
+        bar.progress(done / len(seeds), f"{done} of {len(seeds)} in this style")
     bar.empty()
+    stop.empty()
     return np.concatenate(pixels)
 
 
@@ -212,9 +204,14 @@ def plain_pixels(generator: Generator, digit: int, seeds: Sequence[int]) -> npt.
     kept: dict[object, npt.NDArray[np.uint8]] = st.session_state.setdefault("draw.kept", {})
     key = ("placeholder" if isinstance(generator, PlaceholderGenerator) else key_of(generator)), digit, seeds
     kept[key] = kept.pop(key) if key in kept else digits_together(generator, digit, seeds)
-    for oldest in [*kept][: -2 * MAX_BEFORE]:
+    for oldest in [*kept][: -2 * before.MAX]:
         del kept[oldest]
     return kept[key]
+
+
+def keep_styled() -> None:
+    """Stop was pressed: show as many pictures as are drawn, five at least."""
+    st.session_state["count"] = max(st.session_state["draw.styled"], FIVE)
 
 
 def hand_of(
@@ -356,26 +353,16 @@ def show_before(
     style: Mapping[str, float],
     controls: StyleControls | None,
 ) -> None:
-    """The last sets, each one click away: five small pictures in a button, which presses another (app.js)."""
-    before = st.session_state.get("before", [])
-    if not before:
-        return
-    names, pieces = [], []
-    for number, (each, first) in enumerate(before):
-        count = min(len(seeds), FIVE)
+    """The last sets, each one click away."""
+    count = len(seeds)
+
+    def drawn(kept: tuple[int, int]) -> tuple[str, npt.NDArray[np.uint8]]:
+        each, first = kept
         near = style if each == digit else {}  # another digit may not come as far
-        pixels = pixels_of(generator, each, range(first, first + count), near, controls)
-        small = "".join(image_from_pixels(one, "original", "") for one in pixels)
-        names.append(
-            f"Back to {heading(each, len(seeds)).lower()}, seeds {first} to {first + len(seeds) - 1}"
-        )
-        pieces.append(
-            f'<button type=button class=set data-back={number} aria-label="{names[-1]}">{small}</button>'
-        )
-    st.html(f"<div class=before><h3>Before</h3>{''.join(pieces)}</div>")
-    st.pills(
-        "Before", range(len(before)), format_func=names.__getitem__, key="bring_back", on_change=bring_back
-    )
+        pixels = pixels_of(generator, each, range(first, first + min(count, FIVE)), near, controls)
+        return f"{heading(each, count).lower()}, seeds {first} to {first + count - 1}", pixels
+
+    before.show_strip("draw", drawn, bring_back)
 
 
 def show_command(
@@ -463,7 +450,7 @@ def show_options(
 def use_seed(digit: int) -> None:
     """A seed was typed: use it and the seeds after it. An empty field changes nothing."""
     if st.session_state.seed is not None:
-        keep_before(st.session_state.drawn)
+        before.keep("draw", st.session_state.drawn)
         st.session_state.drawn = digit, st.session_state.seed
 
 

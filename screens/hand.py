@@ -1,6 +1,7 @@
-"""Your hand: from a picture of a handwritten digit, all ten digits and any number in the same hand.
+"""Your hand: from a handwritten digit, all ten digits and any number in the same hand.
 
-The picture stays in this visitor's session and is gone with it; the address holds the hand alone.
+The digit is written on the page or is in a picture. What came stays in this visitor's session and is gone
+with it; the address holds the hand alone.
 """
 
 from __future__ import annotations
@@ -14,19 +15,29 @@ import numpy.typing as npt
 import streamlit as st
 
 from digit_generator.generate import DigitGenerator, pixels_from_images
-from digit_generator.hand import MAX_DIGITS, SUFFIX, Found, Hand, HandError, hand_from_digits, read_digits
+from digit_generator.hand import (
+    MAX_DIGITS,
+    SUFFIX,
+    Found,
+    Hand,
+    HandError,
+    costs_of_digits,
+    hand_from_digits,
+    too_far,
+)
 from digit_generator.normalize import PictureError, normalized_digits
 from digit_generator.number import NumberError, write_number
 from digit_generator.recipe import MAX_CHARACTERS, Recipe, stem_of_text
 from digit_generator.render import png_from_line, png_from_pixels
 from screens.address import Address, initial_state, show_address
 from screens.model import trained_generator_or_stop
+from screens.pen import Line, pen_component, png_from_lines
 from screens.picture import image_from_pixels, source_from_png
 from screens.widgets import escape_markdown, pick_digit, sentence, show_title
 
 MAX_MEGABYTES = 20  # of a picture
 KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
-SOURCES = ["Picture", "Camera"]
+SOURCES = ["Write", "Picture", "Camera"]
 VARIATIONS = 10  # of one digit, with the seeds 0 and on
 START = {"hand": None, "text": "2026"}
 
@@ -36,20 +47,23 @@ _Pixels = npt.NDArray[np.uint8]
 def main() -> None:
     show_title(
         "Your hand",
-        "Write a digit with a thick pen, take a picture of it, and see all ten digits in your hand.",
+        "Write one digit, and see all ten in your hand.",
     )
     generator = trained_generator_or_stop()
     initial = initial_state("hand", state_from_address)
-    picture = picture_of_visitor()
-    if picture:
-        show_found(generator, picture)
-    else:
-        st.session_state.pop("hand.found", None)
+    source = pick_source()
+    with st.container(key="hand_asked", horizontal=True):
+        picture = picture_of_visitor(source)
+        if picture:
+            with st.container(key="hand_found"):
+                show_found(generator, picture)
+        else:
+            st.session_state.pop("hand.found", None)
     hand = hand_of_visitor(generator, initial)
     if hand is None:
         st.caption(
-            "One digit is enough. Several digits by one person, on one picture, make the hand truer. "
-            "The picture is used to find the hand and is not kept."
+            "One digit is enough. Several digits by one person make the hand truer. What you write is used "
+            "to find the hand and is not kept."
         )
         show_address({})
         return
@@ -71,32 +85,46 @@ def state_from_address(address: Address) -> dict[str, Any]:
     return {"hand": text, "text": address.text("text", MAX_CHARACTERS, START["text"])}
 
 
-def picture_of_visitor() -> bytes | None:
-    """What was uploaded or taken now, at most MAX_MEGABYTES."""
-    source = st.segmented_control(
+def pick_source() -> str:
+    return st.segmented_control(
         "Where the digit comes from",
         SOURCES,
         default=SOURCES[0],
         required=True,
         key="hand.source",
         label_visibility="collapsed",
+        persist_state="session",
     )
+
+
+def picture_of_visitor(source: str) -> bytes | None:
+    """What was written, uploaded or taken now; of a file, at most MAX_MEGABYTES."""
     if source == SOURCES[0]:
+        with st.container(key="hand_pen"):
+            pen_component(st.session_state.setdefault("hand.lines", []), keep_lines)
+        lines = st.session_state["hand.lines"]
+        return png_from_lines(lines) if lines else None
+    if source == SOURCES[1]:
         given = st.file_uploader(
             f"A picture of one digit, or of up to {MAX_DIGITS} by one person",
             KINDS,
             key="hand.upload",
             max_upload_size=MAX_MEGABYTES,
+            help="Written with a thick pen, they are found best.",
         )
     else:
         given = st.camera_input("A picture of one digit, or of several by one person", key="hand.camera")
     return given.getvalue() if given else None
 
 
+def keep_lines(lines: list[Line]) -> None:
+    st.session_state["hand.lines"] = lines
+
+
 def show_found(generator: DigitGenerator, picture: bytes) -> None:
     """The digits in the picture and what the network makes of them; the hand goes into the session."""
     try:
-        written = written_digits(picture)
+        written = normalized_digits(picture, most=MAX_DIGITS).pixels
     except PictureError as error:
         st.session_state.pop("hand.found", None)
         st.warning(escape_markdown(sentence(error)), icon=":material/image_not_supported:")
@@ -104,9 +132,9 @@ def show_found(generator: DigitGenerator, picture: bytes) -> None:
     key = generator.digest, hashlib.sha256(picture).hexdigest()
     if st.session_state.get("hand.read_of") != key:
         with st.spinner("Reading the digits"):
-            read = read_digits(generator, written)
-        st.session_state["hand.read_of"] = key
-        st.session_state["hand.digits"] = "".join(map(str, read))
+            costs = costs_of_digits(generator, written)
+        st.session_state["hand.read_of"], st.session_state["hand.costs"] = key, costs
+        st.session_state["hand.digits"] = "".join(map(str, costs.argmin(axis=1)))
     one = len(written) == 1
     typed = st.text_input(
         "Which digit it is" if one else f"Which {len(written)} digits they are, line by line",
@@ -115,6 +143,7 @@ def show_found(generator: DigitGenerator, picture: bytes) -> None:
         help="The network's own guess. Correct it if it is wrong.",
         width=320,
         autocomplete="off",
+        persist_state="session",
     )
     if not re.fullmatch(f"[0-9]{{{len(written)}}}", typed or ""):
         st.session_state.pop("hand.found", None)
@@ -128,15 +157,16 @@ def show_found(generator: DigitGenerator, picture: bytes) -> None:
         bar.empty()
         st.session_state["hand.found_of"] = *key, typed
         st.session_state["hand.found"] = found
-    show_near(generator, written, st.session_state["hand.found"])
-
-
-def written_digits(picture: bytes) -> _Pixels:
-    """The digits of the picture, uint8 [N, 28, 28]. PictureError for none, or too many."""
-    pixels = normalized_digits(picture).pixels
-    if len(pixels) > MAX_DIGITS:
-        raise PictureError(f"The picture shows {len(pixels)} digits: expected {MAX_DIGITS} at most")
-    return pixels
+    found = st.session_state["hand.found"]
+    show_near(generator, written, found)
+    far = sorted({*found.labels[too_far(found, st.session_state["hand.costs"])].tolist()})
+    if far:
+        told = " and ".join(map(str, far))
+        st.warning(
+            f"The network cannot draw your {told} well, or it looks like another digit. Check which digit "
+            "it is, or write it again.",
+            icon=":material/warning:",
+        )
 
 
 def show_near(generator: DigitGenerator, written: _Pixels, found: Found) -> None:
@@ -159,13 +189,6 @@ def show_near(generator: DigitGenerator, written: _Pixels, found: Found) -> None
         figures = "".join(f"<figure>{own}{again}</figure>" for own, again in pairs)
         st.html(f"<div class='pictures many'>{figures}</div>")
         st.caption("Above, your digits as MNIST has digits. Below, what the network makes of each.")
-    far = sorted({int(label) for label in found.labels[found.too_far]})
-    if far:
-        told = " and ".join(map(str, far))
-        st.warning(
-            f"The network cannot draw your {told} well. Check which digit it is, or write it again.",
-            icon=":material/warning:",
-        )
 
 
 def hand_of_visitor(generator: DigitGenerator, initial: dict[str, Any]) -> Hand | None:

@@ -13,6 +13,7 @@ from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.morph import Stop, frame_times, morph
 from digit_generator.recipe import Recipe, stem_of_morph, style_suffix
 from digit_generator.render import AnimationFormat, animation_from_pixels, sheet_from_pixels
+from screens import before
 from screens.address import Address, initial_state, show_address
 from screens.model import (
     Variant,
@@ -28,6 +29,7 @@ from screens.picture import image_from_pixels, source_from_bytes
 from screens.widgets import pick_digit, show_again, show_title
 
 FRAMES = 15  # between the two digits
+SMALL = 5  # frames of a morph in the strip Before
 MAX_FRAMES = 60  # on a server that many visitors share
 SCALE = 8  # of the downloads, as on the command line
 START = {"digit": 3, "seed": 0, "to": 8, "to_seed": 1}  # what a visitor sees before the first click
@@ -50,7 +52,12 @@ def main() -> None:
     frames = st.session_state.get("morph.frames", initial["frames"])
     stops = ((first, seeds[0]), (last, seeds[1]))
     st.button("New seeds", type="primary", key="morph_new_seeds", on_click=use_new_seeds)
+    shown = st.session_state.get("morph.shown", stops)
+    if shown != stops:
+        before.keep("morph", shown)
+    st.session_state["morph.shown"] = stops
     show_morph(generator, variant, stops, frames)
+    show_before(generator)
     with st.expander("Options: frames, seeds", key="morph_options", on_change="rerun") as options:
         if options.open:
             show_options(seeds, initial)
@@ -74,6 +81,27 @@ def state_from_address(address: Address) -> dict[str, Any]:
 
 def use_new_seeds() -> None:
     st.session_state["morph.seeds"] = new_seed(), new_seed()
+
+
+def bring_back(wanted: tuple[Stop, Stop]) -> None:
+    """Show a morph of the strip again; the one shown takes its place."""
+    before.swap("morph", wanted, st.session_state["morph.shown"])
+    (first, first_seed), (last, last_seed) = wanted
+    st.session_state["digit_from"], st.session_state["digit_to"] = first, last
+    st.session_state["morph.seeds"] = first_seed, last_seed
+    st.session_state["morph.shown"] = wanted
+
+
+def show_before(generator: DigitGenerator) -> None:
+    """The last morphs, each by five of its frames."""
+
+    def drawn(stops: tuple[Stop, Stop]) -> tuple[str, npt.NDArray[np.uint8]]:
+        (first, first_seed), (last, last_seed) = stops
+        pixels = frames_of(key_of(generator), stops, SMALL - 2, generator)
+        name = f"the morph from a {first}, seed {first_seed}, to a {last}, seed {last_seed}"
+        return name, pixels
+
+    before.show_strip("morph", drawn, bring_back)
 
 
 def show_morph(generator: DigitGenerator, variant: Variant, stops: tuple[Stop, Stop], frames: int) -> None:

@@ -27,14 +27,17 @@ import numpy as np
 import pytest
 import schemathesis
 from choices import make_choice_file
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from digit_generator import DigitGenerator, __version__, api, cli
 from digit_generator.choose import choice_path
 from digit_generator.errors import DigitGeneratorError
+from digit_generator.hand import costs_of_digits, hand_from_digits, read_digits, too_far
+from digit_generator.normalize import normalized_digits
 from digit_generator.number import SIGNS, write_number
+from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import Recipe
 from digit_generator.render import (
     png_from_line,
@@ -50,10 +53,26 @@ ROOT = Path(__file__).parents[1]
 schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)
 
 
+@hypothesis.strategies.composite
+def photos(draw: hypothesis.strategies.DrawFn) -> bytes:
+    """Pictures of a 7, of several sizes."""
+    return photo_of([7], draw(hypothesis.strategies.integers(2, 8)))
+
+
+for kind in ("png", "jpeg", "webp"):  # what kind it is, is seen in it
+    schemathesis.openapi.media_type(f"image/{kind}", photos())
+
+
 @pytest.fixture(autouse=True)
 def ours(choosy: DigitGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The API draws by the tests' weights, with a choice."""
     monkeypatch.setattr(api, "find_weights", lambda: choosy.path)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is slow, not wrong."""
+    monkeypatch.setattr(api, "TIMEOUT", 60)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +89,7 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
     return kept
 
 
+@pytest.mark.usefixtures("patient")
 @schema.parametrize()
 @hypothesis.settings(
     max_examples=25, suppress_health_check=list(hypothesis.HealthCheck), deadline=None, derandomize=True
@@ -230,6 +250,8 @@ def test_every_address_is_tried() -> None:
     """A new address must be added to EVERY_ADDRESS."""
     paths = [address.partition("?")[0] for address in EVERY_ADDRESS]
     for route in api.app.routes:
+        if route.methods == {"POST"}:
+            continue
         assert any(route.path_regex.fullmatch(path) for path in paths), route.path
 
 
@@ -255,6 +277,16 @@ def test_another_method_is_told_in_one_sentence(client: TestClient, address: str
         assert answer.headers["allow"] == "GET, HEAD"
         told = f"{method} is not a method of {path!r}: expected GET or HEAD; /docs lists all addresses."
         assert answer.json() == {"detail": told}
+
+
+def test_another_method_than_post_is_told_in_one_sentence(client: TestClient) -> None:
+    for method in ("GET", "PUT", "OPTIONS"):
+        answer = client.request(method, "/hand")
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == "POST"
+        told = f"{method} is not a method of '/hand': expected POST; /docs lists all addresses."
+        assert answer.json() == {"detail": told}
+    assert client.head("/hand").headers["allow"] == "POST"
 
 
 class Page(HTMLParser):
@@ -298,10 +330,10 @@ def test_the_documentation_lists_every_address_with_its_parameters_and_ranges(cl
     rows = [" ".join(row.split()) for row in client.get("/docs").text.split("<tr>")]
     rows = [" ".join(Page(row).text.split()) for row in rows]
     paths = client.get("/openapi.json").json()["paths"]
-    assert len(paths) == 6
+    assert len(paths) == 7
     for path, methods in paths.items():
         assert path in page.text
-        for parameter in methods["get"].get("parameters", []):
+        for parameter in next(iter(methods.values())).get("parameters", []):
             mine = [row for row in rows if row.startswith(parameter["name"] + " ")]
             assert mine, parameter["name"]
             assert any(parameter["description"] in row for row in mine)
@@ -324,7 +356,104 @@ def test_every_example_of_the_documentation_is_answered(client: TestClient) -> N
     assert "openapi.json" in links
     answers = [client.get(urllib.parse.urljoin("/docs", link)) for link in links]
     assert {answer.status_code for answer in answers} == {200}
-    assert len(links) == 1 + len(paths)
+    assert len(links) == 1 + len([methods for methods in paths.values() if "get" in methods])
+    assert 'curl --data-binary @photo.jpg "/hand"' in Page(client.get("/docs").text).text
+
+
+# A hand by upload
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_hand_of_a_picture(client: TestClient, choosy: DigitGenerator) -> None:
+    photo = photo_of([7])
+    written = normalized_digits(photo).pixels
+    found = hand_from_digits(choosy, written, [7])
+    answer = client.post("/hand?digits=7", content=photo)
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {
+        "hand": found.hand.text,
+        "name": found.hand.name,
+        "digits": [7],
+        "distances": found.distances.tolist(),
+        "too_far": too_far(found, costs_of_digits(choosy, written)).tolist(),
+        "weights_sha256": choosy.digest,
+    }
+    in_hand = choosy.variant(in_hand=found.hand).digits(4, [2])
+    asked = client.get("/digits/4.json", params={"seed": 2, "hand": answer.json()["hand"]})
+    assert asked.json()["pixels"] == in_hand.tolist()
+    read = client.post("/hand", content=photo).json()
+    assert read["digits"] == read_digits(choosy, written)
+
+
+def photo_of(labels: list[int], scale: int = 8) -> bytes:
+    """Placeholders, large and side by side: a picture that a person could have taken."""
+    row = np.concatenate([*PlaceholderGenerator().digits(labels, range(len(labels)))], axis=1)
+    return png_from_line(row, scale=scale)
+
+
+def bomb() -> bytes:
+    """A few bytes that say they are 25 megapixels."""
+    buffer = io.BytesIO()
+    Image.new("1", (5000, 5000)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(
+    ("address", "body", "status", "told"),
+    [
+        ("/hand", b"", 422, "No picture came: send one as the body of the request, such as a PNG."),
+        ("/hand", b"no picture", 422, "The picture is no picture of a known format: expected one such as"),
+        ("/hand", bomb(), 422, "The picture has 5000 by 5000 pixels, more than 16 megapixels: make it"),
+        ("/hand", png_from_pixels(np.zeros((28, 28), np.uint8)), 422, "The picture"),
+        ("/hand", photo_of([*range(9)]), 422, "The picture has 9 digits: expected 8 at most."),
+        (
+            "/hand?digits=12",
+            photo_of([7]),
+            409,
+            "digits names 2, and the picture shows 1: name each of them.",
+        ),
+        ("/hand?digits=x", b"", 422, "digits is 'x': expected 1 to 8 digits, such as 7 or 2026."),
+        ("/hand?digits=123456789", b"", 422, "digits is '123456789': expected 1 to 8 digits"),
+        ("/hand?seed=1", b"", 422, "'seed' is not a parameter of this address: expected digits."),
+        (
+            "/hand",
+            b"x" * (api.MAX_PICTURE_BYTES + 1),
+            413,
+            "The picture has more than 10,000,000 bytes: send a",
+        ),
+    ],
+)
+def test_a_picture_without_a_hand_is_told(
+    client: TestClient, address: str, body: bytes, status: int, told: str
+) -> None:
+    answer = client.post(address, content=body)
+    assert answer.status_code == status
+    assert answer.json()["detail"].startswith(told)
+    in_pieces = client.post(address, content=(body[i : i + 2**16] for i in range(0, len(body), 2**16)))
+    assert in_pieces.json() == answer.json(), "no Content-Length, another answer"
+
+
+def test_no_more_pictures_are_received_than_memory_holds(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_uploads", asyncio.Semaphore(0))
+    answer = client.post("/hand", content=photo_of([7]))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json() == {"detail": "Too many pictures come at the moment: try again in 5 seconds."}
+
+
+def test_a_picture_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(60)
+        return {}
+
+    monkeypatch.setattr(api, "TIMEOUT", 0.05)
+    scope = {"type": "http", "method": "POST", "path": "/hand", "headers": [], "query_string": b""}
+    with pytest.raises(HTTPException, match="did not come within") as raised:
+        asyncio.run(api.received(Request(scope, receive)))
+    assert raised.value.status_code == 408
+    assert not api._uploads.locked()
 
 
 # What caches are told

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from PIL import Image
 
 from digit_generator import DigitGenerator
 from digit_generator.choose import choice_path
+from digit_generator.hand import Hand
 from digit_generator.morph import morph
 from digit_generator.number import write_number
 from digit_generator.render import svg_from_pixels
@@ -48,6 +49,7 @@ ORIGINAL = ".pictures .original"
 CAPTION = ".pictures figcaption"
 PROBES = ("/_stcore/health", "/_stcore/host-config")  # Streamlit looks for them under a page's path first
 PAGES = {
+    "hand": "Your hand",
     "number": "Write a number",
     "morph": "Morph",
     "game": "Which did the network draw?",
@@ -700,6 +702,84 @@ def test_nothing_is_lost_by_going_to_every_page_and_back(
     wait_for_pictures(page)
     assert captions(page) == drawn
     page.wait_for_url(address)
+
+
+FOUR = (((0.3, 0.2), (0.25, 0.52), (0.75, 0.52)), ((0.62, 0.18), (0.56, 0.85)))
+
+
+def write_with_the_mouse(page: Page, lines: Sequence[Sequence[tuple[float, float]]]) -> None:
+    """Lines of shares of the square, on the page "Your hand"."""
+    box = page.locator(".pen canvas").bounding_box()
+    for line in lines:
+        (x, y), *others = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in line]
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for x, y in others:
+            page.mouse.move(x, y, steps=8)
+        page.mouse.up()
+
+
+@DEVICES
+def test_a_digit_is_written_and_all_ten_come_back(
+    visit: Callable[..., Page], shipped: Server, device: dict
+) -> None:
+    page = visit(shipped, device, "hand")
+    ten = page.locator(".pictures.ten img")
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    write_with_the_mouse(page, FOUR)
+    expect(ten).to_have_count(10)
+    expect(page.get_by_role("textbox", name="Which digit it is")).to_have_value("4")
+    page.wait_for_url("**/hand?hand=*")
+    wait_for_page(page)
+    hand = Hand.from_text(page.url.partition("hand=")[2])
+    seen = [pixels(image) for image in ten.all()]
+    np.testing.assert_array_equal(seen, DigitGenerator.load().variant(in_hand=hand).hand(range(10), 0))
+    square = page.get_by_role("img", name="Square to write a digit in")
+    expect(square).to_have_accessible_name(re.compile("with 2 lines in it$"))
+    for button in page.locator(".pen button").all():
+        assert button.bounding_box()["height"] >= 44
+    assert_nothing_to_scroll_sideways(page)
+
+
+def test_what_is_written_stays_until_it_is_taken_back(visit: Callable[..., Page], shipped: Server) -> None:
+    page = visit(shipped, None, "hand")
+    square, ten = (
+        page.get_by_role("img", name="Square to write a digit in"),
+        page.locator(".pictures.ten img"),
+    )
+    write_with_the_mouse(page, FOUR)
+    expect(ten).to_have_count(10)
+    page.wait_for_url("**/hand?hand=*")
+    address = page.url
+    turn_to(page, "Morph")
+    turn_to(page, "Your hand")
+    expect(square).to_have_accessible_name(re.compile("with 2 lines in it$"))
+    expect(ten).to_have_count(10)
+    page.wait_for_url(address)
+    page.get_by_role("button", name="Undo").click()
+    expect(square).to_have_accessible_name(re.compile("with 1 line in it$"))
+    page.wait_for_url(lambda url: "?hand=" in url and url != address)
+    page.get_by_role("button", name="Clear").click()
+    expect(ten).to_have_count(0)
+    expect(page.get_by_role("button", name="Clear")).to_be_disabled()
+
+
+def test_a_finger_writes_and_does_not_scroll(visit: Callable[..., Page], shipped: Server) -> None:
+    page = visit(shipped, PHONE, "hand")
+    box = page.locator(".pen canvas").bounding_box()
+    touch = page.context.new_cdp_session(page)
+    for line in FOUR:
+        points = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in line]
+        palm = {"x": box["x"] + 9, "y": box["y"] + box["height"] - 9, "id": 1}
+        for kind, at in zip(("touchStart", *["touchMove"] * len(points[1:])), points, strict=True):
+            both = [{**at, "id": 0}, palm]  # a palm beside the finger writes nothing
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": both})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    square = page.get_by_role("img", name="Square to write a digit in")
+    expect(square).to_have_accessible_name(re.compile("with 2 lines in it$"))
+    assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop") == 0
+    expect(page.locator(".pictures.ten img")).to_have_count(10)
+    expect(page.get_by_role("textbox", name="Which digit it is")).to_have_value("4")
 
 
 @DEVICES

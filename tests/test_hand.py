@@ -15,7 +15,17 @@ from digit_generator.bulk import BulkGenerator
 from digit_generator.cli import run
 from digit_generator.dataset import write_dataset
 from digit_generator.generate import latents_from_seeds, pixels_from_images
-from digit_generator.hand import NEAR, Hand, HandError, hand_from_digits, read_digits
+from digit_generator.hand import (
+    LIKE,
+    NEAR,
+    Hand,
+    HandError,
+    costs_of_digits,
+    hand_from_digits,
+    read_digits,
+    too_far,
+    unlike,
+)
 from digit_generator.morph import morph
 from digit_generator.number import write_number
 from digit_generator.recipe import Recipe, RecipeError
@@ -42,7 +52,7 @@ def test_a_digit_is_drawn_again_and_the_other_nine_come_in_the_same_hand(
     shares: list[float] = []
     found = hand_from_digits(ours, drawn, [7], shares.append)
     assert found.distances[0] < 0.1
-    assert not found.too_far.any()
+    assert not too_far(found, costs_of_digits(ours, drawn)).any()
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert found.hand == hand_from_digits(ours, drawn, 7).hand
@@ -50,6 +60,8 @@ def test_a_digit_is_drawn_again_and_the_other_nine_come_in_the_same_hand(
     # Real digits are the prior's: nothing is made of a checkerboard.
     board = (np.indices((28, 28)).sum(axis=0) % 8 < 4).astype(np.uint8)[None] * 255
     assert hand_from_digits(ours, board, 7).distances[0] > NEAR
+    as_cheapest = hand_from_digits(ours, board, read_digits(ours, board))
+    assert too_far(as_cheapest, costs_of_digits(ours, board)).all(), "it is no digit at all"
 
 
 def test_several_digits_find_the_hand_better(ours: DigitGenerator) -> None:
@@ -66,6 +78,24 @@ def test_the_digit_is_read_by_what_fits_best(ours: DigitGenerator) -> None:
     labels = [*range(10)]
     pixels = ours.digits(labels, range(100, 110))
     assert read_digits(ours, pixels) == labels
+
+
+def test_a_digit_that_is_said_to_be_another_is_told(ours: DigitGenerator) -> None:
+    labels = np.arange(10)
+    costs = costs_of_digits(ours, ours.digits(labels, range(200, 210)))
+    assert not unlike(costs, labels).any()
+    told = [unlike(costs, (labels + more) % 10).mean() for more in range(1, 10)]
+    assert np.mean(told) > 0.95
+
+
+def test_another_digit_is_one_that_costs_less_by_far() -> None:
+    """By hand: 3 times, LIKE times and a little more than that what the best other digit costs; inf."""
+    costs = np.full((4, 10), np.inf)
+    costs[:, 2] = 10
+    costs[:, 7] = [30, 10 * LIKE, 10.1 * LIKE, 5]
+    np.testing.assert_array_equal(unlike(costs, [7, 7, 7, 7]), [True, False, True, False])
+    np.testing.assert_array_equal(unlike(costs, [2, 2, 2, 2]), [False, False, False, True])
+    np.testing.assert_array_equal(unlike(costs, [5, 5, 5, 5]), [True] * 4)
 
 
 def test_what_no_hand_can_be_found_in(generator: DigitGenerator) -> None:

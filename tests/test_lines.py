@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +22,7 @@ from pycocotools.coco import COCO
 from digit_generator import DigitGenerator, cli, write_number
 from digit_generator.dataset.plan import DatasetError
 from digit_generator.files import write_whole
+from digit_generator.hand import Hand, HandError
 from digit_generator.lines import LineSource, Look, LookError, PatternError, Picture, write_lines
 from digit_generator.lines.formats import CATEGORIES
 from digit_generator.lines.write import JOURNAL
@@ -70,6 +73,71 @@ def test_line_i_depends_on_i_and_on_nothing_else(shipped: DigitGenerator) -> Non
         assert picture.lines == alone.lines
     assert len({picture.pixels.shape for picture in together}) == 4
     assert not np.array_equal(source(shipped, look=look, seed=4).pictures([0])[0].pixels, together[0].pixels)
+
+
+HANDS = [Hand(np.arange(start, start + 100) // 2 / 32, "e" * 8, 0.2) for start in (-50, -90)]
+
+
+def persons(generator: DigitGenerator) -> list[Hand]:
+    return [replace(hand, weights_sha256=generator.digest) for hand in HANDS]
+
+
+def test_lines_are_by_persons(shipped: DigitGenerator) -> None:
+    one, other = persons(shipped)
+    lines = source(shipped, "2026", seed=5, hands=[one, other]).pictures(range(8))
+    written = []
+    for picture in lines:
+        ((text, seed, _),) = picture.lines
+        by = [write_number(shipped.variant(in_hand=hand), text, seed).picture for hand in (one, other)]
+        (number,) = [i for i, line in enumerate(by) if np.array_equal(line, picture.pixels)]
+        assert source(shipped, "2026", hands=[one, other]).hand_of(seed) == (one, other)[number]
+        written.append(number)
+    assert {*written} == {0, 1}
+    # The others of a mix are by strangers, as without persons.
+    mixed, strangers = (source(shipped, "2026", seed=5, one_hand=0.5, hands=hands) for hands in ([one], []))
+    for index in range(8):
+        same = np.array_equal(mixed.pictures([index])[0].pixels, strangers.pictures([index])[0].pixels)
+        assert same == (mixed.hand_of(5 + index) is None)
+    assert {mixed.hand_of(5 + index) for index in range(8)} == {None, one}
+    by_generator = source(shipped.variant(in_hand=one), "2026")
+    assert by_generator.identity() == source(shipped, "2026", hands=[one]).identity()
+
+
+@pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
+def test_a_set_says_by_whom_each_line_is(
+    shipped: DigitGenerator, load_dataset: Callable[..., object], format: str
+) -> None:
+    one, other = persons(shipped)
+    lines = source(shipped, "#", one_hand=0.6, hands=[one, other])
+    manifest = json.loads(write_lines("out", lines, 12, format=format).read_text())
+    assert manifest["hands"] == [{"hand": hand.text, "variation": 0.2} for hand in (one, other)]
+    names = [hand.name if (hand := lines.hand_of(seed)) else "" for seed in range(12)]
+    assert {*names} == {"", one.name, other.name}
+    if format == "imagefolder":
+        told = [json.loads(row)["hand"] for row in Path("out/metadata.jsonl").read_text().splitlines()]
+    elif format == "webdataset":
+        told = [
+            item["json"]["hand"]
+            for item in webdataset.WebDataset("out/lines-000000.tar", shardshuffle=False).decode()
+        ]
+    else:
+        told = load_dataset("parquet", data_files="out/*.parquet")["train"]["hand"][:]
+    assert [*told] == names
+    with pytest.raises(DatasetError, match=r"holds another set \(hands differs\)"):
+        write_lines("out", source(shipped, "#", one_hand=0.6, hands=[one]), 12, format=format)
+    with pytest.raises(HandError, match="is for the weights eeeeeeee"):
+        source(shipped, "#", hands=HANDS)
+
+
+def test_the_command_writes_in_the_hands_of_files(shipped: DigitGenerator) -> None:
+    one, other = persons(shipped)
+    for hand in (one, other):
+        Path(f"{hand.name}.hand").write_bytes(hand.to_bytes())
+    words = ["lines", "6", "--pattern", "##", "--hand", f"{one.name}.hand", "--hand", f"{other.name}.hand"]
+    assert cli.run([*words, "--variation", "0.2", "--out", "a"]) == 0
+    write_lines("b", source(shipped, "##", hands=[one, other]), 6)
+    for path in Path("b").glob("*.*"):
+        assert (Path("a") / path.name).read_bytes() == path.read_bytes(), path
 
 
 @pytest.mark.parametrize("height", [24, 48, 100])
@@ -412,6 +480,9 @@ def test_the_command_writes_a_set_and_prints_one_line(capsys: pytest.CaptureFixt
         (["3", "--pattern", "#", "--blur", "a"], "'a' is no number such as 2.5, or range such as 2:3"),
         (["3", "--pattern", "#", "--ink", "red"], "ink is 'red': expected a colour"),
         (["3", "--pattern", "#", "--one-hand", "0:1"], "'0:1' is not a number such as"),
+        (["3", "--pattern", "#", "--variation", "0"], "--variation is of a hand"),
+        (["3", "--pattern", "#", "--hand", "none.hand"], "none.hand cannot be read"),
+        (["3", "--pattern", "#", "--hand", f"{'0' * 8}.{'A' * 134}"], "is for the weights 00000000"),
         (["3", "--pattern", "#", "--one-hand", "3"], "one_hand is 3.0: expected a share from 0 to 1"),
         (["3", "--pattern", "#", "--shares", "7:0"], "the shares are"),
         (["3", "--pattern", "#", "--lines-per-page", "2"], "imagefolder has one line a picture"),

@@ -19,6 +19,7 @@ import pytest
 import streamlit as st
 from choices import make_choice_file
 from PIL import Image
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from digit_generator import DigitGenerator, weights
@@ -34,10 +35,12 @@ from digit_generator.render import (
     recipe_text_from_png,
 )
 from digit_generator.style import Style, StyleControls, bytes_from_controls, styled_digits
+from screens.before import MAX
 from screens.game import pixels_of_tile, tiles_of_round
 from screens.learn import ROWS, card_columns, card_rows, verdict
 from screens.model import turn
-from screens.styles import nearest_style
+from screens.morph import SMALL
+from screens.styles import nearest_style, styled_pixels
 from screens.widgets import escape_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -292,6 +295,51 @@ def test_a_raw_picture_says_so_in_words_name_command_and_recipe(
             if name.endswith(".png"):
                 told = Recipe.from_text(recipe_text_from_png(data))
                 assert (told.finish, told.choice_sha256) == (finish, choice)
+
+
+def sets_before(page: AppTest) -> list[str]:
+    """The names of the sets in the strip Before."""
+    return [name for group in page.button_group if group.key == "bring_back" for name in group.options]
+
+
+def test_the_last_morphs_stay_one_click_away(ours: DigitGenerator) -> None:
+    page = visit("morph", digit="2", seed="1", to="5", to_seed="9")
+    assert sets_before(page) == []
+    checked(page.button(key="morph_new_seeds").click().run())
+    checked(page.segmented_control(key="digit_to").set_value(7).run())
+    assert sets_before(page)[1] == "Back to the morph from a 2, seed 1, to a 5, seed 9"
+    small = images(page, "original")[SMALL:]
+    np.testing.assert_array_equal(small, morph(ours, [(2, 1), (5, 9)], frames_between=SMALL - 2))
+    left = state(page)
+    checked(page.button_group(key="bring_back").select(sets_before(page)[1]).run())
+    assert state(page) == {"digit": "2", "seed": "1", "to": "5", "to_seed": "9"}
+    assert sets_before(page)[1] == (
+        f"Back to the morph from a 2, seed {left['seed']}, to a 7, seed {left['to_seed']}"
+    ), "what was shown takes its place"
+    for _ in range(MAX + 2):
+        checked(page.button(key="morph_new_seeds").click().run())
+    assert len(sets_before(page)) == MAX
+
+
+def test_pictures_in_a_style_can_be_stopped_and_what_is_drawn_is_shown(
+    ours: DigitGenerator, controls: StyleControls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = []
+
+    def drawn_twice(*given: Any, real: Any = styled_pixels) -> Any:
+        rounds.append(given)
+        if len(rounds) == 3:
+            raise StopException  # as a press of Stop ends the run at the next step of the bar
+        return real(*given)
+
+    monkeypatch.setattr("screens.styles.styled_pixels", drawn_twice)
+    page = visit("draw", digit="3", seed="5", count="20", thickness="3")
+    assert not images(page, "enlarged")
+    checked(page.button(key="style_stop").click().run())
+    expected = styled_digits(ours, 3, range(5, 15), Style(thickness=3), controls)
+    np.testing.assert_array_equal(images(page, "enlarged"), expected)
+    assert state(page)["count"] == "10"
+    assert not [each for each in page.button if each.key == "style_stop"]
 
 
 def test_a_morph_is_named_as_the_command_names_it(

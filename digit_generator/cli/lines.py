@@ -12,15 +12,19 @@ from tqdm import tqdm
 
 from digit_generator.cli.draw import texts_from_file
 from digit_generator.cli.options import (
+    HandFile,
     Measure,
     Mistake,
     WholeNumber,
     drawing_options,
     generator_from_weights,
     out_option,
+    variation_option,
+    varied_hand,
 )
 from digit_generator.cli.sets import shares_from_word
 from digit_generator.generate import MAX_SEED
+from digit_generator.hand import Hand
 from digit_generator.lines.formats import LineFormat
 from digit_generator.lines.grammar import Pattern
 from digit_generator.lines.looks import LIMITS, Form, Look, Value
@@ -106,6 +110,16 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
     default=1.0,
     help="0 to 1: the share of lines in one hand; in the others each digit has its own.  [default: 1]",
 )
+@click.option(
+    "--hand",
+    "hands",
+    metavar="FILE",
+    type=HandFile(),
+    multiple=True,
+    help="A person's hand, found by the command `hand`. Several --hand are several persons: each line in one"
+    " hand is by one of them.  [default: a new hand for each line]",
+)
+@variation_option
 @look_options
 @click.option("--ink", metavar="COLOUR", default="#ffffff", show_default=True, help="As #rrggbb.")
 @click.option("--paper", metavar="COLOUR", default="#000000", show_default=True, help="As #rrggbb.")
@@ -135,6 +149,8 @@ def lines(
     seed: int,
     shares: dict[int, float] | None,
     one_hand: float,
+    hands: tuple[Hand, ...],
+    variation: float | None,
     ink: str,
     paper: str,
     form: Form,
@@ -159,6 +175,8 @@ def lines(
           lines/images/000000.png and so on, and lines/rec_gt.txt
       python -m digit_generator lines 100 --pattern "#{4,9}" --format coco --lines-per-page 8 --overlap 0.3
           pages of eight lines with annotations.json
+      python -m digit_generator lines 100 --pattern "#{4,9}" --hand my.hand --hand yours.hand
+          lines by two persons; lines/metadata.jsonl says by whom each is
     """
     if (pattern is None) == (list_file is None):
         raise Mistake("Give one of --pattern and --list, such as: lines 1000 --pattern '#####-####'.")
@@ -168,8 +186,9 @@ def lines(
     asked = {name: value for name, value in settings.items() if value is not None}
     style = {name: asked.pop(name) for name in STROKE_MEASURES if name in asked}
     look = Look(ink=ink, paper=paper, form=form, **asked)
+    persons = [hand for one in hands or (None,) if (hand := varied_hand(one, variation))]
     generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
-    source = LineSource(generator, texts, seed=seed, look=look, one_hand=one_hand, style=style)
+    source = LineSource(generator, texts, seed=seed, look=look, one_hand=one_hand, hands=persons, style=style)
     with tqdm(total=count, unit="pictures", desc=str(out), delay=0.5) as bar:
         manifest = write_lines(
             out,

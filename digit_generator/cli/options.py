@@ -98,15 +98,17 @@ hand_option = click.option(
 )
 
 
+variation_option = click.option(
+    "--variation",
+    type=Share(),
+    help="With --hand: how much of each digit is its seed's own, 0 (the same each time) to 1."
+    f"  [default: {HAND_VARIATION}]",
+)
+
+
 def hand_options(command: Any) -> Any:
     """--hand and --variation."""
-    variation = click.option(
-        "--variation",
-        type=Share(),
-        help="With --hand: how much of each digit is its seed's own, 0 (the same each time) to 1."
-        f"  [default: {HAND_VARIATION}]",
-    )
-    return hand_option(variation(command))
+    return hand_option(variation_option(command))
 
 
 weights_option = click.option(

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from digit_generator.cli.options import Mistake, generator_from_weights, weights_option, write_file
 from digit_generator.generate import DigitGenerator, pixels_from_images
 from digit_generator.hand import MAX_DIGITS as MAX_OF_A_HAND
-from digit_generator.hand import NEAR, SUFFIX, Found, hand_from_digits, read_digits
+from digit_generator.hand import SUFFIX, Found, costs_of_digits, hand_from_digits, too_far
 from digit_generator.normalize import MAX_DIGITS, MAX_MEGAPIXELS, normalized_digits
 from digit_generator.render import png_from_pixels, sheet_from_pixels
 
@@ -81,8 +81,8 @@ def digits_from_word(
     help=f"""Find the hand in which the digits of PICTURE are written: the z that draws them.
 
     PICTURE is what `normalize` takes, of 1 to {MAX_OF_A_HAND} digits by one person; more of them make the
-    hand truer. The hand is a small file that --hand of generate, number, dataset and morph takes. A picture
-    beside it shows the digits, what the network makes of them, and the ten digits in this hand.
+    hand truer. The hand is a small file that --hand of generate, number, dataset, lines and morph takes. A
+    picture beside it shows the digits, what the network makes of them, and the ten digits in this hand.
 
     \b
     Examples:
@@ -110,11 +110,7 @@ def digits_from_word(
 @weights_option
 def hand(picture: Path, digits: list[int] | None, out: Path, weights: Path | None) -> None:
     """Normalize, read if need be, find, and say how near it came."""
-    found = normalized_digits(picture)
-    if len(found.pixels) > MAX_OF_A_HAND:
-        raise Mistake(
-            f"{picture} shows {len(found.pixels)} digits: a hand is found from {MAX_OF_A_HAND} at most."
-        )
+    found = normalized_digits(picture, most=MAX_OF_A_HAND)
     if digits is not None and len(digits) != len(found.pixels):
         raise Mistake(
             f"--digits names {len(digits)}, and in {picture} there are {len(found.pixels)}: name each, from"
@@ -129,16 +125,17 @@ def hand(picture: Path, digits: list[int] | None, out: Path, weights: Path | Non
         def say(share: float) -> None:
             bar.update(round(100 * share) - bar.n)
 
-        read = digits if digits is not None else read_digits(generator, found.pixels)
+        costs = costs_of_digits(generator, found.pixels)
+        read = digits if digits is not None else costs.argmin(axis=1).tolist()
         best = hand_from_digits(generator, found.pixels, read, say)
     if digits is None:
         told = " ".join(map(str, read))
         click.echo(f"Read as {told}: if that is wrong, say what it is with --digits.", err=True)
-    for label, distance, too_far in zip(read, best.distances, best.too_far, strict=True):
-        if too_far:
+    for label, distance, far in zip(read, best.distances, too_far(best, costs), strict=True):
+        if far:
             click.echo(
-                f"The {label} is {distance:.2f} away from what the network draws, and digits of MNIST are"
-                f" hardly ever further than {NEAR}: the hand may not be like it.",
+                f"The {label} is {distance:.2f} away from what the network draws, or looks like another one:"
+                " check what it is, since the hand may not be like it.",
                 err=True,
             )
     write_file(out, best.hand.to_bytes())

@@ -41,7 +41,16 @@ from digit_generator.evaluation.networks.writers import (
 from digit_generator.evaluation.writers import writers_from_folder
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator, pixels_from_images
-from digit_generator.hand import NEAR, Found, HandError, hand_from_digits, read_digits
+from digit_generator.hand import (
+    LIKE,
+    NEAR,
+    Found,
+    HandError,
+    costs_of_digits,
+    hand_from_digits,
+    too_far,
+    unlike,
+)
 from digit_generator.render import sheet_from_pixels
 from digit_generator.shapes import estimated_shapes
 from digit_generator.style import evened_latents, hand_latents
@@ -50,7 +59,7 @@ from digit_generator.weights import WeightsError
 DIGITS = 1000
 """Of the test digits, from the first on."""
 READ = 200
-"""Of them, those that are read by what fits best."""
+"""Of them, those that are read by what costs least."""
 SHOWN = 20
 HELD_OUT = 100
 """Training writers that the network does not learn from: they decide from where on it says "one writer"."""
@@ -131,17 +140,20 @@ def again_report(generator: DigitGenerator, digits: Digits, found: list[Found]) 
     _, of_real = features_and_probabilities(judge(), digits.pixels)
     agrees = probabilities.argmax(axis=1) == digits.labels
     distances = np.concatenate([one.distances for one in found])
-    read = read_digits(generator, digits.pixels[:READ])
+    costs = costs_of_digits(generator, digits.pixels[:READ])
+    read, labels = costs.argmin(axis=1), digits.labels[: len(costs)]
+    far = [too_far(one, costs[i : i + 1])[0] for i, one in enumerate(found[:READ])]
     lengths = [float(np.linalg.norm(one.hand.z)) for one in found]
     return {
         "squared_error_raw": _squared_error(raw, digits.pixels),
         "squared_error": _squared_error(pixels, digits.pixels),
         "distance": {f"{share}": float(np.quantile(distances, share / 100)) for share in (50, 90, 99, 100)},
-        "too_far": int(sum(one.too_far[0] for one in found)),
+        "too_far": int(np.sum(far)),
+        "wrong_told": float(np.mean([unlike(costs, (labels + more) % 10) for more in range(1, 10)])),
         "furthest": [int(row) for row in np.argsort(-distances, kind="stable")[:10]],
         "read_as_written": float(agrees.mean()),
         "real_read_as_written": float((of_real.argmax(axis=1) == digits.labels).mean()),
-        "guessed": float(np.mean(np.array(read) == digits.labels[: len(read)])),
+        "guessed": float(np.mean(read == labels)),
         "guesses": len(read),
         "length_of_z": float(np.mean(lengths)),
         "by_digit": [
@@ -323,6 +335,7 @@ def markdown_from_report(report: dict[str, Any]) -> str:
         digits=report["digits"],
         option="" if report["digits"] == DIGITS else f" --digits {report['digits']}",
         last=SHOWN - 1,
+        like=LIKE,
         near=NEAR,
         error=f"{again['squared_error']:.4f}",
         raw=f"{again['squared_error_raw']:.4f}",
@@ -335,6 +348,7 @@ def markdown_from_report(report: dict[str, Any]) -> str:
         real=_percent(again["real_read_as_written"]),
         guessed=_percent(again["guessed"]),
         guesses=again["guesses"],
+        wrong_told=_percent(again["wrong_told"]),
         length=f"{again['length_of_z']:.1f}",
         by_digit="\n".join(
             f"| {one['digit']} | {one['digits']} | {one['distance']:.3f} "
@@ -375,10 +389,11 @@ digit, what the network makes of it, and the ten digits from the same z.
 | Distance (root mean square, blurred, in [-1, 1]): half are below | {median} |
 | nine tenths are below | {ninety} |
 | the furthest | {furthest} |
-| Too far: further than {near} | {too_far} of {digits} |
 | The judge reads the drawing as what was written | {read} |
 | The judge reads the real digits as what was written | {real} |
-| The digit itself is guessed by the fit | {guessed} of the first {guesses} |
+| The digit itself is guessed: it costs least | {guessed} of the first {guesses} |
+| Too far: costs {like} times another digit, or is further than {near} | {too_far} of the first {guesses} |
+| Too far, if it is said to be one of the nine other digits | {wrong_told} |
 | Length of z | {length} |
 
 The ten furthest are the test digits {rows_far}.

@@ -1,7 +1,7 @@
 """In which form lines are written: the files that readers of pictures and labels take.
 
 A record tells of one picture: {"file", "width", "height", "lines": [{"text", "seed", "boxes"}]}, a box being
-[character, left, top, right, bottom] in pixels.
+[character, left, top, right, bottom] in pixels. Where lines are by persons, "hand" is the name of a hand.
 
 | format | labels | read by |
 |---|---|---|
@@ -81,6 +81,7 @@ def _imagefolder(records: Sequence[Record]) -> dict[str, str]:
             "seed": line["seed"],
             "characters": [character for character, *_ in line["boxes"]],
             "boxes": [box for _, *box in line["boxes"]],
+            **({"hand": line["hand"]} if "hand" in line else {}),
         }
         rows.append(json.dumps(row) + "\n")
     return {"metadata.jsonl": "".join(rows)}
@@ -242,6 +243,9 @@ def _parquet(items: Sequence[tuple[str, bytes, Record]]) -> bytes:
     import pyarrow.parquet
 
     texts, whole = pyarrow.string(), pyarrow.int64()
+    lines = [record["lines"][0] for _, _, record in items]
+    in_hands = "hand" in lines[0]
+    features = _FEATURES | ({"hand": _value("string")} if in_hands else {})
     schema = pyarrow.schema(
         [
             ("image", pyarrow.struct([("bytes", pyarrow.binary()), ("path", texts)])),
@@ -249,16 +253,17 @@ def _parquet(items: Sequence[tuple[str, bytes, Record]]) -> bytes:
             ("seed", whole),
             ("characters", pyarrow.list_(texts)),
             ("boxes", pyarrow.list_(pyarrow.list_(whole))),
+            *([("hand", texts)] if in_hands else []),
         ],
-        metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
-    lines = [record["lines"][0] for _, _, record in items]
     columns = {
         "image": [{"bytes": png, "path": f"{key}.png"} for key, png, _ in items],
         "text": [line["text"] for line in lines],
         "seed": [line["seed"] for line in lines],
         "characters": [[box[0] for box in line["boxes"]] for line in lines],
         "boxes": [[list(box[1:]) for box in line["boxes"]] for line in lines],
+        **({"hand": [line["hand"] for line in lines]} if in_hands else {}),
     }
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns, schema), buffer)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_whole
+from digit_generator.hand import Hand
 from digit_generator.lines.grammar import Pattern, PatternError
 from digit_generator.lines.looks import Look, LookError, Picture, Value, check_libraries, page_of, picture_of
 from digit_generator.number import DrawnText, checked_text, drawn_texts
@@ -24,8 +25,9 @@ class LineSource:
 
     texts: a grammar.Pattern, its form as a str, or the texts themselves, which come again from the first one
     after the last. seed: of line 0's hand and text; line i has seed + i. one_hand: the share of lines in one
-    hand; in the others each digit has a hand of its own. style: by the names of style.Style, a value or a
-    range from which each line draws its own.
+    hand; in the others each digit has a hand of its own. hands: persons', one of which each line in one hand
+    has; if not given, that of the generator, else the seed's own. HandError for one of other weights. style:
+    by the names of style.Style, a value or a range from which each line draws its own.
     """
 
     def __init__(
@@ -36,10 +38,17 @@ class LineSource:
         seed: int = 0,
         look: Look | None = None,
         one_hand: float = 1.0,
+        hands: Sequence[Hand] = (),
         style: Mapping[str, Value] | None = None,
         controls: StyleControls | None = None,
     ) -> None:
-        self.generator = generator
+        strangers = generator.variant(raw=generator.raw, neat=generator.neat)
+        self.generator = strangers
+        self.hands = [*hands] or ([generator.in_hand] if generator.in_hand else [])
+        self._drawing = {
+            hand: strangers.variant(raw=strangers.raw, neat=strangers.neat, in_hand=hand)
+            for hand in (None, *self.hands)
+        }
         texts = Pattern(texts) if isinstance(texts, str) else texts
         self.texts = texts if isinstance(texts, Pattern) else [checked_text(text) for text in texts]
         if not isinstance(self.texts, Pattern) and not self.texts:
@@ -86,6 +95,7 @@ class LineSource:
             "seed": self.seed,
             "look": self.look.asked,
             "one_hand": self.one_hand,
+            "hands": [{"hand": hand.text, "variation": hand.variation} for hand in self.hands],
             "style": self.style,
             "controls_sha256": self.controls.digest if self.controls else "",
             "weights_sha256": self.generator.digest,
@@ -96,23 +106,41 @@ class LineSource:
         identity: dict[str, Any] = json.loads(json.dumps(values))
         return identity
 
+    def hand_of(self, seed: int) -> Hand | None:
+        """The person's hand in which the line of this seed is, if it is in one."""
+        _, _, hand = self._writer_of(seed)
+        return hand
+
+    def _writer_of(self, seed: int) -> tuple[Style, bool, Hand | None]:
+        """The style of the line of this seed, whether it is in one hand, and in which person's."""
+        rng = np.random.RandomState([seed, _HAND_STREAM])
+        chance = rng.uniform(0, 1, 1 + len(STROKE_MEASURES))
+        in_one = bool(chance[0] < self.one_hand)
+        values = {
+            name: _between(self.style[name], share)
+            for name, share in zip(STROKE_MEASURES, chance[1:].tolist(), strict=True)
+            if name in self.style
+        }
+        hand = self.hands[rng.randint(len(self.hands))] if in_one and self.hands else None
+        return Style(**values), in_one, hand
+
     def _drawn(self, indices: Sequence[int]) -> list[DrawnText]:
         seeds = [(self.seed + index) % (MAX_SEED + 1) for index in indices]
-        styles, one_hand = [], []
-        for seed in seeds:
-            chance = np.random.RandomState([seed, _HAND_STREAM]).uniform(0, 1, 1 + len(STROKE_MEASURES))
-            one_hand.append(bool(chance[0] < self.one_hand))
-            styles.append(
-                Style(
-                    **{
-                        name: _between(self.style[name], share)
-                        for name, share in zip(STROKE_MEASURES, chance[1:].tolist(), strict=True)
-                        if name in self.style
-                    }
-                )
-            )
         texts = [self.text(index) for index in indices]
-        return drawn_texts(self.generator, texts, seeds, styles, self.controls, one_hand)
+        writers = [self._writer_of(seed) for seed in seeds]
+        drawn: dict[int, DrawnText] = {}
+        for hand, generator in self._drawing.items():
+            mine = [i for i, (_, _, own) in enumerate(writers) if own == hand]
+            lines = drawn_texts(
+                generator,
+                [texts[i] for i in mine],
+                [seeds[i] for i in mine],
+                [writers[i][0] for i in mine],
+                self.controls,
+                [writers[i][1] for i in mine],
+            )
+            drawn |= zip(mine, lines, strict=True)
+        return [drawn[i] for i in range(len(seeds))]
 
 
 def _between(value: Value, share: float) -> float:

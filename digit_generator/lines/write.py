@@ -136,7 +136,7 @@ def _write_pictures(work: _Work, rows: dict[str, dict[str, Any]]) -> None:
     try:
         with (work.out / JOURNAL).open("a", encoding="utf-8") as journal:
             for number, picture in work.pictures(missing):
-                record = _record(names[number], picture)
+                record = _record(names[number], picture, work.source)
                 _write_pair(work, record, png_of(picture), rows)
                 journal.write(json.dumps(record) + "\n")
                 journal.flush()
@@ -172,7 +172,7 @@ def _write_shards(work: _Work) -> None:
         items = []
         for number, picture in work.pictures(numbers):
             key = f"{number:08}"
-            items.append((key, png_of(picture), _record(f"{key}.png", picture)))
+            items.append((key, png_of(picture), _record(f"{key}.png", picture, work.source)))
         write_whole(path, shard_bytes(work.format, items))
 
 
@@ -183,7 +183,8 @@ def png_of(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
-def _record(name: str, picture: Picture) -> dict[str, Any]:
+def _record(name: str, picture: Picture, source: LineSource) -> dict[str, Any]:
+    """What a label says of a picture; where there are persons' hands, also in whose each line is, or ""."""
     height, width = picture.pixels.shape[:2]
     return {
         "file": name,
@@ -191,7 +192,14 @@ def _record(name: str, picture: Picture) -> dict[str, Any]:
         "height": height,
         "depth": 1 if picture.pixels.ndim == 2 else 3,
         "lines": [
-            {"text": line.text, "seed": line.seed, "boxes": [list(box) for box in line.boxes]}
+            {
+                "text": line.text,
+                "seed": line.seed,
+                "boxes": [list(box) for box in line.boxes],
+                **(
+                    {"hand": hand.name if (hand := source.hand_of(line.seed)) else ""} if source.hands else {}
+                ),
+            }
             for line in picture.lines
         ],
     }
