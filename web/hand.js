@@ -28,7 +28,7 @@ export class Hand {
 
   /** The nearest hand to z, [100]. */
   static nearest(z, weightsDigest) {
-    return new Hand(Float64Array.from(z, (value) => Math.max(-128, Math.min(127, rounded(value * STEPS))) / STEPS), weightsDigest)
+    return new Hand(Float64Array.from(z, (value) => Math.max(-128, Math.min(127, rounded(value * STEPS))) / STEPS), weightsDigest || NO_FILE)
   }
 
   /** The hand as an address and a recipe hold it: 143 characters. */

@@ -18,7 +18,7 @@ const element = (id) => document.getElementById(id)
  * when what draws has changed. In a person's hand, `hand` decides how it varies.
  */
 export function startWriting(generator, { text, hand }, onWritten) {
-  let line // what is shown: {text, hand, width, height, pixels, boxes}
+  let line // what is shown: {text, hand, width, height, pixels, boxes, name of the person's hand}
   let turn = 0 // counted up with every change: a line that is overtaken is not shown
 
   element('text').value = text
@@ -29,7 +29,7 @@ export function startWriting(generator, { text, hand }, onWritten) {
   })
   element('signs').append(...[...SIGNS].map((sign, i) => makeKey(sign, NAMES[i], write)))
   element('line-png').addEventListener('click', async () =>
-    download(await pngFromPixels(line.pixels, 1, line.width), `${stemOf(line.text)}_seed_${line.hand}${line.suffix}.png`),
+    download(await pngFromPixels(line.pixels, 1, line.width), `${stemOf(line.text)}_seed_${line.hand}${variant()}.png`),
   )
   // Not before a visitor comes here: a line takes longer than five pictures.
   const seen = new IntersectionObserver(([entry]) => {
@@ -52,10 +52,11 @@ export function startWriting(generator, { text, hand }, onWritten) {
       element('writing').firstElementChild.value = share
       return mine === turn
     })
+    const name = await generator.inHand?.name()
     clearTimeout(patience)
     if (mine !== turn) return
     element('writing').hidden = true
-    line = { ...asked, ...written, suffix: await suffix() }
+    line = { ...asked, ...written, name }
     show()
   }
 
@@ -63,10 +64,10 @@ export function startWriting(generator, { text, hand }, onWritten) {
     element('line').setAttribute('aria-label', `${line.text}, handwritten-style`)
     element('line').replaceChildren(...slicesOf(line))
     element('line-original').replaceChildren(...slicesOf(line))
-    const whose = generator.inHand ? `Your hand, variation ${line.hand}` : `The hand of seed ${line.hand}`
+    const whose = line.name ? `Your hand, variation ${line.hand}` : `The hand of seed ${line.hand}`
     element('line-caption').textContent =
       `${whose}, enlarged and at its original size of ${line.width}×${line.height} pixels.`
-    const own = line.suffix.startsWith('_hand_') ? ` --hand ${line.suffix.slice(6)}.hand` : ''
+    const own = line.name ? ` --hand ${line.name}.hand` : ''
     const options = `${own}${generator.raw ? ' --raw' : ''}${generator.neat ? ` --neat ${generator.neat}` : ''}`
     element('line-command').textContent =
       `python -m digit_generator number --seed ${line.hand}${options} -- ${quoted(line.text)}`
@@ -74,10 +75,8 @@ export function startWriting(generator, { text, hand }, onWritten) {
     onWritten({ text: line.text, hand: line.hand })
   }
 
-  // What a file's name says of how it was drawn, as Python names it.
-  async function suffix() {
-    const own = generator.inHand ? `_hand_${await generator.inHand.name()}` : ''
-    return `${own}${generator.neat ? `_neat_${generator.neat}` : ''}${generator.raw ? '_raw' : ''}`
+  function variant() {
+    return `${generator.neat ? `_neat_${generator.neat}` : ''}${line.name ? `_hand_${line.name}` : ''}${generator.raw ? '_raw' : ''}`
   }
 }
 
