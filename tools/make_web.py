@@ -3,7 +3,7 @@
 generator.bin                  the tensors of generator.pth: the same names, the same numbers, packed
 first.png                      the five pictures that a visitor sees until the network is there
 preview.png                    what a shared link shows: the ten digits of seed 0
-generator.starts.bin           where each digit of the seeds lies from which a hand is found (web/starts.js), packed
+generator.starts.bin           where the digits lie from which a hand is found (web/starts.js), packed
 generator.choice.safetensors   the choice file beside generator.pth, if there is one of these weights
 real_digits.png                28x28 tiles, row d: the first 30 images of digit d in MNIST's test set
 real_digits.txt                where they come from

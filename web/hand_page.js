@@ -25,6 +25,7 @@ const element = (id) => document.getElementById(id)
 
 load('write', async (generator, digest, tensors) => {
   const state = stateFromAddress()
+  const image = (digit) => generator.network.activations(generator.inHand.z, digit).at(-1)
   let kept = [] // digits that were added: {pixels, label}
   let now = null // what is written or taken now, pixels [784]
   let corrected = null // which digit that is, where a visitor has said it
@@ -68,21 +69,24 @@ load('write', async (generator, digest, tensors) => {
   function onPad(strokes, writing) {
     clearTimeout(timer)
     now = null
+    waiting = busy // what is being found is overtaken
     if (!strokes.length) {
       corrected = null
       showReading()
       return
     }
-    if (!writing) timer = setTimeout(() => take(pixelsFromStrokes(strokes, PEN)), PAUSE)
+    if (!writing) timer = setTimeout(() => take(pixelsFromStrokes(strokes, PEN), 'yours, as MNIST has digits'), PAUSE)
   }
 
-  function take(pixels) {
+  function take(pixels, caption) {
     now = pixels
+    element('own-caption').textContent = caption
     find()
   }
 
   function find() {
     waiting = busy
+    element('said').textContent = ''
     if (busy || !(now || kept.length)) return
     busy = true
     element('finding').hidden = false
@@ -92,19 +96,20 @@ load('write', async (generator, digest, tensors) => {
 
   function onFound(found) {
     if ('share' in found) element('finding').firstElementChild.value = found.share
-    if ('label' in found && now) {
-      label = found.label
+    if ('label' in found && now && !waiting) {
+      label = chosen = found.label
       pick(label)
     }
     if (!('z' in found)) return
     busy = false
+    element('finding').hidden = true
     if (waiting) {
-      find() // the answer is overtaken
+      find()
       return
     }
-    element('finding').hidden = true
     use(Hand.nearest(found.z, digest))
     showReading()
+    element('said').textContent = now ? `Read as ${label}. Your ten digits are below.` : 'Your ten digits are below.'
   }
 
   function add() {
@@ -141,7 +146,6 @@ load('write', async (generator, digest, tensors) => {
     element('nothing').hidden = there
     element('add').disabled = !there || kept.length + 1 >= MAX_DIGITS
     if (!there || !generator.inHand) return
-    const image = (digit) => generator.network.activations(generator.inHand.z, digit).at(-1)
     showPixels(own, now)
     showPixels(again, generator.finished(image(label), label, kept.length))
     describe(own, `your ${label}`)
@@ -167,7 +171,7 @@ load('write', async (generator, digest, tensors) => {
     context.drawImage(sheet, -SIZE * (Math.floor(turn / 10) % REAL_PER_DIGIT), -SIZE * ((4 + turn) % 10))
     const { data } = context.getImageData(0, 0, SIZE, SIZE)
     pad.clear()
-    take(Uint8ClampedArray.from({ length: SIZE * SIZE }, (_, i) => data[4 * i]))
+    take(Uint8ClampedArray.from({ length: SIZE * SIZE }, (_, i) => data[4 * i]), 'a real digit, from MNIST')
   }
 
   // What the hand writes
