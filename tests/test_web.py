@@ -263,10 +263,11 @@ def test_the_policy_lets_nothing_in_from_elsewhere(page: str) -> None:
     assert "url(" not in (WEB / "style.css").read_text(encoding="utf-8")
 
 
-def test_a_shared_link_has_the_title_the_description_and_a_picture_of_the_page() -> None:
-    tags = dict(re.findall(r'<meta property="og:([a-z:]+)" content="(.*?)">', PAGE))
-    (title,) = re.findall("<title>(.*?)</title>", PAGE)
-    (description,) = re.findall('<meta name="description" content="(.*?)">', PAGE)
+@PAGES
+def test_a_shared_link_has_the_title_the_description_and_a_picture_of_the_page(page: str) -> None:
+    tags = dict(re.findall(r'<meta property="og:([a-z:]+)" content="(.*?)">', page))
+    (title,) = re.findall("<h1>(.*?)</h1>", page)
+    (description,) = re.findall('<meta name="description" content="(.*?)">', page)
     assert (tags["type"], tags["title"], tags["description"]) == ("website", title, description)
     picture = Image.open(WEB / tags["image"])
     assert picture.size == (int(tags["image:width"]), int(tags["image:height"]))
@@ -279,14 +280,16 @@ def test_a_shared_link_has_the_title_the_description_and_a_picture_of_the_page()
 
 
 def test_make_writes_the_full_address_of_the_picture(weights_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text(PAGE, encoding="utf-8")
+    for name in make_web.PAGES:
+        (tmp_path / name).write_text((WEB / name).read_text(encoding="utf-8"), encoding="utf-8")
     result = make("--weights", weights_file, "--out", tmp_path, "--url", "https://example.org/digits/")
     assert result.returncode == 0, result.stderr
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert page == PAGE.replace(
-        'og:image" content="preview.png"', 'og:image" content="https://example.org/digits/preview.png"'
-    )
-    assert page != PAGE
+    for name in make_web.PAGES:
+        before, page = ((folder / name).read_text(encoding="utf-8") for folder in (WEB, tmp_path))
+        assert page == before.replace(
+            'og:image" content="preview.png"', 'og:image" content="https://example.org/digits/preview.png"'
+        )
+        assert page != before
 
 
 def test_the_colours_are_those_of_the_streamlit_page() -> None:

@@ -8,7 +8,7 @@ generator.choice.safetensors   the choice file beside generator.pth, if there is
 real_digits.png                28x28 tiles, row d: the first 30 images of digit d in MNIST's test set
 real_digits.txt                where they come from
 
-With --url, index.html tells the full address of preview.png too, which most programs that show links need.
+With --url, the pages tell the full address of preview.png too, which most programs that show links need.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from digit_generator.weights import WeightsError, arrays_from_file, digest_of_fi
 
 ROOT = Path(__file__).resolve().parents[1]
 CHOICE = f"generator{SUFFIX}"
+PAGES = ("index.html", "hand.html")
 COLUMNS = 30
 AXES, LEVELS = 32, 31  # on which the digits of the starts are placed, in so many steps each way
 PAPER = 0xFA  # the grey of the page's paper
@@ -67,8 +68,9 @@ def main() -> int:
         if options.data_dir:
             files |= {"real_digits.png": real_digits(options.data_dir), "real_digits.txt": SOURCE.encode()}
         if options.url:
-            page = (options.out / "index.html").read_text(encoding="utf-8")
-            files["index.html"] = page_at(options.url, page).encode()
+            for name in PAGES:
+                page = (options.out / name).read_text(encoding="utf-8")
+                files[name] = page_at(options.url, page).encode()
         for name, data in files.items():
             write_whole(options.out / name, data)
             print(options.out / name)
@@ -148,7 +150,7 @@ def preview(digits: npt.NDArray[np.uint8]) -> bytes:
 
 
 def page_at(url: str, page: str) -> str:
-    """index.html with the full address of the preview. AddressError if the address is none."""
+    """A page with the full address of the preview. AddressError if the address is none."""
     if not re.fullmatch(r"https?://[^\s\"<>]+", url):
         raise AddressError(f"--url is {url!r}: expected an address such as https://example.org/digits/")
     full = f"{url.rstrip('/')}/preview.png"

@@ -182,14 +182,16 @@ class Walks {
   #labels // of each target, one for each lane
   #lanes
   #care
+  #inverses // of the matrix of a step in each lane, [100 * 100], as far as they are known
   #drawn // of each target
 
-  constructor(fit, targets, labels, z, care) {
+  constructor(fit, targets, labels, z, care, inverses) {
     this.#fit = fit
     this.#targets = targets
     this.#labels = labels
     this.#lanes = labels[0].length
     this.#care = care ?? new Float64Array(this.#lanes).fill(1)
+    this.#inverses = inverses ?? Array.from({ length: this.#lanes }, unit)
     this.z = z
     ;({ cost: this.cost, drawn: this.#drawn } = this.#lookedAt(z))
   }
@@ -202,7 +204,7 @@ class Walks {
   /** One lane, to go on alone. */
   alone(lane) {
     const labels = this.#labels.map((each) => [each[lane]])
-    return new Walks(this.#fit, this.#targets, labels, this.lane(lane), this.#care.slice(lane, lane + 1))
+    return new Walks(this.#fit, this.#targets, labels, this.lane(lane), this.#care.slice(lane, lane + 1), [this.#inverses[lane]])
   }
 
   /** One step in each lane; none where no try costs less. */
@@ -230,31 +232,70 @@ class Walks {
     ;({ cost: this.cost, drawn: this.#drawn } = seen)
   }
 
-  // The x of (J.T J + (LIKELIHOOD + care) I) x = slope, in each lane, by conjugate gradients.
+  // The x of (J.T J + (LIKELIHOOD + care) I) x = slope, in each lane, by conjugate gradients. What they learn of this matrix
+  // prepares the next step's, which is much like it (Morales and Nocedal 2000).
   #solved(slope) {
     const lanes = this.#lanes
     const x = new Float64Array(slope.length)
     const left = slope.slice()
-    const direction = slope.slice()
-    let squares = sums(left, left, lanes)
-    const enough = squares.map((square) => EXACT ** 2 * square)
-    for (let turn = 0; turn < MOST_PRODUCTS && squares.some((square, lane) => square > enough[lane]); turn++) {
-      const image = direction.map((value, at) => (LIKELIHOOD + this.#care[at % lanes]) * value)
+    const learned = []
+    let prepared = this.#prepared(left)
+    const direction = prepared.slice()
+    let progress = sums(left, prepared, lanes)
+    const enough = sums(left, left, lanes).map((square) => EXACT ** 2 * square)
+    const goesOn = () => sums(left, left, lanes).some((square, lane) => square > enough[lane])
+    while (learned.length < MOST_PRODUCTS && goesOn()) {
+      const image = new Float64Array(direction.length)
+      for (let at = 0; at < image.length; at++) image[at] = (LIKELIHOOD + this.#care[at % lanes]) * direction[at]
       for (const { slopes } of this.#drawn) {
         add(image, this.#fit.pull(slopes, this.#fit.push(slopes, direction, lanes), lanes))
       }
+      learned.push([direction.slice(), image])
       const steepness = sums(direction, image, lanes)
-      const share = squares.map((square, lane) => (square > 0 ? square / steepness[lane] : 0))
+      const share = progress.map((value, lane) => (value > 0 ? value / steepness[lane] : 0))
       for (let at = 0; at < x.length; at++) {
         x[at] += share[at % lanes] * direction[at]
         left[at] -= share[at % lanes] * image[at]
       }
-      const before = squares
-      squares = sums(left, left, lanes)
-      const kept = squares.map((square, lane) => (before[lane] > 0 ? square / before[lane] : 0))
-      for (let at = 0; at < x.length; at++) direction[at] = left[at] + kept[at % lanes] * direction[at]
+      prepared = this.#prepared(left)
+      const before = progress
+      progress = sums(left, prepared, lanes)
+      const kept = progress.map((value, lane) => (before[lane] > 0 ? value / before[lane] : 0))
+      for (let at = 0; at < x.length; at++) direction[at] = prepared[at] + kept[at % lanes] * direction[at]
     }
+    for (const [step, image] of learned) this.#learn(step, image)
     return x
+  }
+
+  // The inverse of the matrix, as far as it is known, times x.
+  #prepared(x) {
+    const lanes = this.#lanes
+    const y = new Float64Array(x.length)
+    this.#inverses.forEach((inverse, lane) => {
+      for (let row = 0, at = 0; row < LATENT_SIZE; row++) {
+        let sum = 0
+        for (let i = lane; i < x.length; i += lanes, at++) sum += inverse[at] * x[i]
+        y[row * lanes + lane] = sum
+      }
+    })
+    return y
+  }
+
+  // The inverses are to take the image of a step to the step (BFGS: Nocedal and Wright 2006, 6.17).
+  #learn(steps, images) {
+    const lanes = this.#lanes
+    const back = this.#prepared(images)
+    const steepness = sums(steps, images, lanes)
+    const length = sums(images, back, lanes)
+    this.#inverses.forEach((inverse, lane) => {
+      if (!(steepness[lane] > 0)) return
+      const own = (1 + length[lane] / steepness[lane]) / steepness[lane]
+      for (let i = lane, at = 0; i < steps.length; i += lanes) {
+        for (let j = lane; j < steps.length; j += lanes, at++) {
+          inverse[at] += own * steps[i] * steps[j] - (back[i] * steps[j] + steps[i] * back[j]) / steepness[lane]
+        }
+      }
+    })
   }
 
   // What z costs in each lane, and what it draws.
@@ -302,8 +343,11 @@ function productOfOne(weight, x) {
   const inner = x.length
   const y = new Float64Array(weight.length / inner)
   for (let row = 0; row < y.length; row += 4) {
-    let [a, b, c, d] = [0, 0, 0, 0]
-    const [p, q, r, s] = [row * inner, (row + 1) * inner, (row + 2) * inner, (row + 3) * inner]
+    let a = 0, b = 0, c = 0, d = 0
+    const p = row * inner
+    const q = p + inner
+    const r = q + inner
+    const s = r + inner
     for (let i = 0; i < inner; i++) {
       const value = x[i]
       a += weight[p + i] * value
@@ -343,7 +387,15 @@ function productOfFour(weight, x) {
       b2 += b * x2
       b3 += b * x3
     }
-    y.set([a0, a1, a2, a3, b0, b1, b2, b3], 4 * row)
+    const at = 4 * row
+    y[at] = a0
+    y[at + 1] = a1
+    y[at + 2] = a2
+    y[at + 3] = a3
+    y[at + 4] = b0
+    y[at + 5] = b1
+    y[at + 6] = b2
+    y[at + 7] = b3
   }
   return y
 }
@@ -355,6 +407,10 @@ function turned(weight, rows) {
     for (let column = 0; column < columns; column++) turn[column * rows + row] = weight[row * columns + column]
   }
   return turn
+}
+
+function unit() {
+  return Float64Array.from({ length: LATENT_SIZE ** 2 }, (_, at) => (at % (LATENT_SIZE + 1) ? 0 : 1 / (LIKELIHOOD + 1)))
 }
 
 // Several z, [100] each -> one array [100 * lanes], the first numbers of all, then the second ones.
