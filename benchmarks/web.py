@@ -1,6 +1,7 @@
 """The speed and the size of the page in web/, in headless Chromium, served by this machine.
 
     python -m benchmarks.web            or            make bench
+    python -m benchmarks.web --hand     how long a hand takes, alone
 
 Every visit has an empty cache. To be run on a quiet machine: a busy one multiplies the milliseconds. The
 processor time, which is that of the page's own thread, says what is left of them where nothing else runs.
@@ -8,6 +9,7 @@ processor time, which is that of the page's own thread, says what is left of the
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 from pathlib import Path
@@ -25,6 +27,8 @@ FRAMES = 240  # four seconds of a finger on the slider
 
 SLOW = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}  # slow 3G
 SLOW_VISITS = 3
+HANDS = 10
+THROTTLED = 4  # times slower, as a phone's processor
 
 # In an init script: the time since the visit began at which five pictures are there, looked at each frame:
 # those that come with the page, then those that the network has drawn.
@@ -80,8 +84,32 @@ async count => {
 }
 """
 
+# What finds hands, on the page's own thread, which alone can be throttled.
+FIND = """
+async () => {
+    const load = name => import(`./${name}.js`)
+    const [{ Fit }, { Network }, { fetchWeights }, { sheetOfRealDigits }] =
+        await Promise.all(['fit', 'network', 'weights', 'game'].map(load))
+    const { Bank, fetchBank } = await load('starts')
+    const { tensors, digest } = await fetchWeights()
+    const fit = new Fit(new Network(tensors), new Bank(await fetchBank(digest)))
+    const context = new OffscreenCanvas(840, 280).getContext('2d')
+    context.drawImage(await sheetOfRealDigits(), 0, 0)
+    const real = digit => context.getImageData(0, 28 * digit, 28, 28).data.filter((_, i) => i % 4 === 0)
+    window.find = digit => fit.hand([{ pixels: real(digit), label: digit }])
+    window.read = digit => fit.label(real(digit))
+    for (let digit = 0; digit < 3; digit++) find(digit), read(digit) // until they are compiled
+}
+"""
+
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="The speed and the size of the page in web/.")
+    parser.add_argument("--hand", action="store_true", help="only how long a hand takes")
+    if parser.parse_args().hand:
+        with serve_files(ROOT / "web") as url, chromium() as browser:
+            tell_hands(browser, url)
+        return
     with serve_files(ROOT / "web") as url, chromium() as browser:
         first = [first_five(browser, url)[1] for _ in range(VISITS)]
         slow = [first_five(browser, url, SLOW) for _ in range(SLOW_VISITS)]
@@ -96,6 +124,8 @@ def main() -> None:
         frames = page.evaluate(SLIDE, FRAMES)
         slid = processor_time(processor)
         finish = page.evaluate(FINISH, DIGITS)
+        page.close()
+        tell_hands(browser, url)
     size = sum(path.stat().st_size for path in (ROOT / "web").iterdir() if path.suffix not in (".py", ".txt"))
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {size / 1e6:.1f} MB in all")
     print(f"{'medians':44} measured   at most   processor time")
@@ -107,6 +137,32 @@ def main() -> None:
     for kind, milliseconds in zip(("finished", "finished in place"), finish, strict=True):
         print(f"{f'a digit {kind}, {DIGITS} times':44} {milliseconds:5.2f} ms  {2:5.0f} ms")
     print("The processor time of opening and of a click is that of the whole page: game, layers, ten digits.")
+
+
+def tell_hands(browser: Browser, url: str) -> None:
+    """Of the first real digit of each kind: how long it takes to find its hand, and to read it."""
+    page = browser.new_page()
+    processor = page.context.new_cdp_session(page)
+    processor.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(url)
+    page.wait_for_selector("#tiles figure")
+    page.evaluate(FIND)
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for rate in (1, THROTTLED):
+        processor.send("Emulation.setCPUThrottlingRate", {"rate": rate})
+        for what, act in (("a hand found", "find"), ("a digit read", "read")):
+            times, before = [], processor_time(processor)
+            for digit in range(HANDS):
+                times.append(
+                    page.evaluate(
+                        f"digit => {{ const start = performance.now(); {act}(digit);"
+                        " return performance.now() - start }",
+                        digit,
+                    )
+                )
+            computed = (processor_time(processor) - before) / HANDS
+            tell(f"{what}, throttled {rate} times, {HANDS} digits", times, 1000, computed)
+    page.close()
 
 
 def tell(what: str, times: list[float], most: float, processor: float) -> None:

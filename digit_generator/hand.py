@@ -49,8 +49,8 @@ NEAR = 0.25
 LIKE = 1.5
 """Times what a picture costs as the cheapest other digit: beyond it, it is that other digit."""
 
-_BANK = 512  # seeds, from whose z the nearest are the starts
-_FIRST_SEED = 4_200_000_000  # of the bank: seeds that nobody else uses for measuring
+BANK = 512  # seeds, from whose z the nearest are the starts
+FIRST_SEED = 4_200_000_000  # of the bank: seeds that nobody else uses for measuring
 _STARTS, _FIRST_STEPS, _STEPS = 4, 2, 12  # the best start after the first steps goes on
 _LIKELIHOOD = 2.0  # of a squared unit of z beside one of a pixel: less draws the digit nearer, more the rest
 _READ_BANK, _READ_WALKS, _READ_STEPS = 256, 4, 3  # of each digit; digits that are walked to; steps of each
@@ -198,7 +198,7 @@ def hand_from_digits(
     """
     if not 1 <= len(pixels) <= MAX_DIGITS:
         raise HandError(f"{len(pixels)} digits came: expected 1 to {MAX_DIGITS}, written by one person")
-    targets = _blurred(images_from_pixels(pixels)[:, 0]).reshape(len(pixels), -1)  # [B, 784]
+    targets = blurred(images_from_pixels(pixels)[:, 0]).reshape(len(pixels), -1)  # [B, 784]
     labels = labels_from_digits(labels, len(pixels))
     for number, digit in enumerate(pixels, 1):
         if not digit.any():
@@ -224,7 +224,7 @@ def hand_from_digits(
     z = np.clip(np.rint(walk.z * STEPS), -128, 127) / STEPS
     hand = Hand(z, generator.digest or _NO_FILE)
     images = generator.images(z[None].repeat(len(labels), axis=0), labels)
-    missing = _blurred(images[:, 0]).reshape(targets.shape) - targets
+    missing = blurred(images[:, 0]).reshape(targets.shape) - targets
     return Found(hand, labels, images, np.sqrt((missing**2).mean(axis=1)))
 
 
@@ -235,10 +235,10 @@ def costs_of_digits(generator: DigitGenerator, pixels: _Pixels) -> _Floats:
     are walked to, as `hand_from_digits` does, but a few steps alone; the others cost inf. ValueError for
     another dtype or shape.
     """
-    targets = _blurred(images_from_pixels(pixels)[:, 0]).reshape(len(pixels), -1)
-    z = latents_from_seeds(range(_FIRST_SEED, _FIRST_SEED + _READ_BANK))
+    targets = blurred(images_from_pixels(pixels)[:, 0]).reshape(len(pixels), -1)
+    z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + _READ_BANK))
     labels = np.arange(10).repeat(_READ_BANK)
-    images = _blurred(generator.images(np.tile(z, (10, 1)), labels)[:, 0]).reshape(len(labels), -1)
+    images = blurred(generator.images(np.tile(z, (10, 1)), labels)[:, 0]).reshape(len(labels), -1)
     costs = np.full((len(pixels), 10), np.inf)
     for target, own in zip(targets, costs, strict=True):
         far = ((images - target) ** 2).sum(axis=1).reshape(10, _READ_BANK)
@@ -279,10 +279,10 @@ def too_far(found: Found, costs: _Floats) -> npt.NDArray[np.bool_]:
 
 def _starts(generator: DigitGenerator, targets: _Floats, labels: npt.NDArray[np.int64]) -> _Floats:
     """The z of the bank that draw the digits most nearly, [_STARTS, 100], the nearest first."""
-    z = latents_from_seeds(range(_FIRST_SEED, _FIRST_SEED + _BANK))
-    far = np.zeros(_BANK)
+    z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + BANK))
+    far = np.zeros(BANK)
     for target, label in zip(targets, labels.tolist(), strict=True):
-        images = _blurred(generator.images(z, [label] * _BANK)[:, 0]).reshape(_BANK, -1)
+        images = blurred(generator.images(z, [label] * BANK)[:, 0]).reshape(BANK, -1)
         far += ((images - target) ** 2).sum(axis=1)
     nearest: _Floats = z[np.argsort(far, kind="stable")[:_STARTS]]
     return nearest
@@ -302,7 +302,7 @@ class _Walk:
 
     def step(self) -> None:
         """One step; none where no try costs less."""
-        changes = _blurred(self._push(np.eye(LATENT_SIZE)))  # [B, 100, 28, 28]
+        changes = blurred(self._push(np.eye(LATENT_SIZE)))  # [B, 100, 28, 28]
         jacobian = changes.transpose(0, 2, 3, 1).reshape(-1, LATENT_SIZE)  # [B * 784, 100]
         square = jacobian.T @ jacobian
         slope = jacobian.T @ self._missing + _LIKELIHOOD * self.z
@@ -319,11 +319,11 @@ class _Walk:
         """What z costs, what is missing, [B * 784], and how the images change."""
         together = z[None].repeat(len(self._labels), axis=0)
         images, push = self._generator.images_and_pushforward(together, self._labels)
-        missing = (_blurred(images[:, 0]).reshape(self._targets.shape) - self._targets).ravel()
+        missing = (blurred(images[:, 0]).reshape(self._targets.shape) - self._targets).ravel()
         return float(missing @ missing + _LIKELIHOOD * (z @ z)), missing, push
 
 
-def _blurred(images: _Floats) -> _Floats:
+def blurred(images: _Floats) -> _Floats:
     """float64 [..., 28, 28], blurred by 1 2 1 both ways; beyond the border lies 0, as for what it is compared
     with."""
     soft: _Floats = _BLUR @ images @ _BLUR

@@ -20,20 +20,23 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from digit_generator import choose, finish, number
+from digit_generator import choose, finish, hand, normalize, number, style
 from digit_generator.choose import Choice, choice_path
-from digit_generator.generate import DigitGenerator
+from digit_generator.generate import DigitGenerator, latents_from_seeds
+from digit_generator.recipe import HAND_PATTERN
 from digit_generator.weights import arrays_from_file, digest_of_file
 from tools import make_web, serve_web
 from tools.serving import ROOT
 
 WEB = ROOT / "web"
 PAGE = (WEB / "index.html").read_text(encoding="utf-8")
-MODULES = {path.name for path in WEB.glob("*.js")} - {"offline.js"}  # that one is not the page's
+HAND_PAGE = (WEB / "hand.html").read_text(encoding="utf-8")
+PAGES = pytest.mark.parametrize("page", [PAGE, HAND_PAGE], ids=["index", "hand"])
 CHOICE = "generator.choice.safetensors"
 WRITTEN = [
     "first.png",
     "generator.bin",
+    "generator.starts.bin",
     "preview.png",
     "real_digits.png",
     "real_digits.txt",
@@ -82,6 +85,46 @@ def test_the_finish_and_the_choice_have_pythons_constants() -> None:
     assert f"\nexport const NEATEST = {choose.NEATEST}\n" in (WEB / "address.js").read_text(encoding="utf-8")
 
 
+def test_the_fit_has_pythons_constants() -> None:
+    written = constants("fit.js")
+    assert len(written) == 12
+    for name, value in written.items():
+        private = "_STEPS" if name == "WALK_STEPS" else f"_{name}"
+        assert value == (vars(hand)[private] if private in vars(hand) else vars(hand)[name]), name
+    script = (WEB / "hand.js").read_text(encoding="utf-8")
+    for name, value in (
+        ("STEPS", hand.STEPS),
+        ("MAX_DIGITS", hand.MAX_DIGITS),
+        ("MAX_BYTES", hand.MAX_BYTES),
+        ("HAND_VARIATION", style.HAND_VARIATION),
+        ("SUFFIX", repr(hand.SUFFIX)),
+        (
+            "TEXT",
+            HAND_PATTERN.replace("[0-9a-f]{8}[.]", "/^([0-9a-f]{8})\\.(").replace("0-9A-Za-z", "A-Za-z0-9")
+            + ")$/",
+        ),
+    ):
+        assert re.search(rf"const {name} = {re.escape(str(value))}(?: |\n)", script), name
+    assert f"export const SCAN = {normalize._SCAN} " in (WEB / "normalize.js").read_text(encoding="utf-8")
+
+
+def test_the_places_of_the_starts_are_where_the_network_draws_them() -> None:
+    """If not, generator.pth has changed: `make web`."""
+    data = make_web.unpacked((WEB / "generator.starts.bin").read_bytes())
+    told = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    assert told == {"weights_sha256": digest_of_file(ROOT / "generator.pth")}
+    tensors = safetensors.numpy.load(data)
+    axis_step, place_step = tensors["scale"].tolist()
+    z = latents_from_seeds(range(hand.FIRST_SEED, hand.FIRST_SEED + 50))
+    generator = DigitGenerator.load(ROOT / "generator.pth")
+    for digit in (0, 7):
+        images = hand.blurred(generator.images(z, [digit] * 50)[:, 0]).reshape(50, -1)
+        placed = tensors["places"][:, digit, :50].T * place_step
+        missing = ((images - tensors["mean"] - placed @ (tensors["axes"] * axis_step)) ** 2).sum(axis=1)
+        np.testing.assert_allclose(missing, tensors["rest"][digit, :50], rtol=1e-2)
+        assert missing.mean() < 0.3 * ((images - tensors["mean"]) ** 2).sum(axis=1).mean()
+
+
 def constants(script: str) -> dict:
     text = (WEB / script).read_text(encoding="utf-8")
     found = re.findall(r"^export const (\w+) = (.*?)(?=\n\n|\nexport)", text, re.M | re.S)
@@ -119,7 +162,12 @@ def test_make_writes_the_weights_that_are_named_and_leaves_the_real_digits(
 ) -> None:
     result = make("--weights", weights_file, "--out", tmp_path)
     assert result.returncode == 0, result.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"first.png", "generator.bin", "preview.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "first.png",
+        "generator.bin",
+        "generator.starts.bin",
+        "preview.png",
+    }
     written = safetensors.numpy.load(make_web.unpacked((tmp_path / "generator.bin").read_bytes()))
     row = np.concatenate(list(DigitGenerator.load(weights_file).digits(7, range(5))), axis=1)
     np.testing.assert_array_equal(Image.open(tmp_path / "first.png"), row)
@@ -182,20 +230,30 @@ def test_every_file_is_kept_for_use_without_a_network() -> None:
     assert f"const CHOICE = '{CHOICE}'" in offline  # kept where there is one
 
 
-def test_every_module_is_asked_for_at_once() -> None:
-    assert set(re.findall(r'rel="modulepreload" href="(.*?)"', PAGE)) == MODULES - {"page.js", "start.js"}
+@PAGES
+def test_every_module_is_asked_for_at_once(page: str) -> None:
+    scripts = set(re.findall(r'<script type="module" src="(.*?)"', page))
+    needed, waiting = set(scripts), list(scripts)
+    while waiting:
+        text = (WEB / waiting.pop()).read_text(encoding="utf-8")
+        new = set(re.findall(r" from '\./(.*?)'", text)) - needed
+        needed |= new
+        waiting += new
+    assert set(re.findall(r'rel="modulepreload" href="(.*?)"', page)) == needed - scripts
 
 
-def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
-    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', PAGE)
+@PAGES
+def test_the_policy_lets_nothing_in_from_elsewhere(page: str) -> None:
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules.pop("default-src") == rules.pop("base-uri") == rules.pop("form-action") == "'none'"
     assert set(rules.values()) == {"'self'"}
-    scripts = re.findall(r"<script(.*?)>(.*?)</script>", PAGE, re.S)
+    scripts = re.findall(r"<script(.*?)>(.*?)</script>", page, re.S)
     assert [inside for _, inside in scripts] == ["", ""]
-    assert [re.findall('src="(.*?)"', options) for options, _ in scripts] == [["start.js"], ["page.js"]]
-    assert not re.search(r"\son\w+=|\sstyle=|<style", PAGE)
-    loaded = re.findall(r'(?:src|<link[^>]* href)="(.*?)"', PAGE)
+    start = ["start.js", "page.js"] if page == PAGE else ["hand_start.js", "hand_page.js"]
+    assert [re.findall('src="(.*?)"', options) for options, _ in scripts] == [[name] for name in start]
+    assert not re.search(r"\son\w+=|\sstyle=|<style", page)
+    loaded = re.findall(r'(?:src|<link[^>]* href)="(.*?)"', page)
     assert loaded
     assert all((WEB / name).is_file() for name in loaded)
     for path in WEB.glob("*.js"):
@@ -205,10 +263,11 @@ def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     assert "url(" not in (WEB / "style.css").read_text(encoding="utf-8")
 
 
-def test_a_shared_link_has_the_title_the_description_and_a_picture_of_the_page() -> None:
-    tags = dict(re.findall(r'<meta property="og:([a-z:]+)" content="(.*?)">', PAGE))
-    (title,) = re.findall("<title>(.*?)</title>", PAGE)
-    (description,) = re.findall('<meta name="description" content="(.*?)">', PAGE)
+@PAGES
+def test_a_shared_link_has_the_title_the_description_and_a_picture_of_the_page(page: str) -> None:
+    tags = dict(re.findall(r'<meta property="og:([a-z:]+)" content="(.*?)">', page))
+    (title,) = re.findall("<h1>(.*?)</h1>", page)
+    (description,) = re.findall('<meta name="description" content="(.*?)">', page)
     assert (tags["type"], tags["title"], tags["description"]) == ("website", title, description)
     picture = Image.open(WEB / tags["image"])
     assert picture.size == (int(tags["image:width"]), int(tags["image:height"]))
@@ -221,14 +280,16 @@ def test_a_shared_link_has_the_title_the_description_and_a_picture_of_the_page()
 
 
 def test_make_writes_the_full_address_of_the_picture(weights_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text(PAGE, encoding="utf-8")
+    for name in make_web.PAGES:
+        (tmp_path / name).write_text((WEB / name).read_text(encoding="utf-8"), encoding="utf-8")
     result = make("--weights", weights_file, "--out", tmp_path, "--url", "https://example.org/digits/")
     assert result.returncode == 0, result.stderr
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert page == PAGE.replace(
-        'og:image" content="preview.png"', 'og:image" content="https://example.org/digits/preview.png"'
-    )
-    assert page != PAGE
+    for name in make_web.PAGES:
+        before, page = ((folder / name).read_text(encoding="utf-8") for folder in (WEB, tmp_path))
+        assert page == before.replace(
+            'og:image" content="preview.png"', 'og:image" content="https://example.org/digits/preview.png"'
+        )
+        assert page != before
 
 
 def test_the_colours_are_those_of_the_streamlit_page() -> None:

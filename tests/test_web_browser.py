@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -11,16 +12,27 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from choices import make_choice_file
-from PIL import Image
-from test_browser import assert_contrast, expect
+from PIL import Image, ImageDraw
+from test_browser import assert_contrast, expect, luminance
 
 from digit_generator import DigitGenerator, latents_from_seeds
 from digit_generator.choose import MAX_TRIES, choice_path
 from digit_generator.finish import finished_pixels, scans
+from digit_generator.generate import images_from_pixels
+from digit_generator.hand import (
+    Hand,
+    blurred,
+    costs_of_digits,
+    hand_from_digits,
+    read_digits,
+    unlike,
+)
+from digit_generator.normalize import normalized_digits
 from digit_generator.number import write_number
 from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.render import svg_from_pixels
@@ -1067,6 +1079,411 @@ def test_what_cannot_be_written_is_said_and_the_last_picture_stays(
     expect(page.locator("#fault")).to_have_text("")
 
 
+# Your hand
+
+
+FOUR = [[(0.62, 0.15), (0.3, 0.55), (0.75, 0.55)], [(0.62, 0.3), (0.58, 0.85)]]  # strokes, of the square
+FOUND = 60_000  # milliseconds: a busy machine
+
+
+def visit_hand(visit: Callable[..., Page], url: str, device: dict | None = None, **options) -> Page:
+    page = visit(
+        f"{url.replace('?', 'hand.html?') if '?' in url else f'{url}hand.html'}",
+        device,
+        ready="#pad",
+        **options,
+    )
+    page.wait_for_selector("#loading", state="detached")
+    return page
+
+
+def write(page: Page, strokes: list[list[tuple[float, float]]]) -> None:
+    """With the mouse."""
+    box = page.locator("#pad").bounding_box()
+    for stroke in strokes:
+        for index, (x, y) in enumerate(stroke):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
+            if not index:
+                page.mouse.down()
+        page.mouse.up()
+
+
+def found_hand(page: Page) -> Hand:
+    """The hand in the address, once it is there and the page rests."""
+    expect(page).to_have_url(re.compile(r"[?]hand="), timeout=FOUND)
+    expect(page.locator("#finding")).to_be_hidden(timeout=FOUND)
+    return Hand.from_text(parse_qs(urlsplit(page.url).query)["hand"][0])
+
+
+def assert_drawn_in(page: Page, drawing: DigitGenerator, chosen: int) -> None:
+    """The ten digits, the variations of one and the number 2026 are those that Python draws in its hand."""
+    np.testing.assert_array_equal(all_pixels(page, "#ten canvas"), drawing.hand(range(10), 0))
+    np.testing.assert_array_equal(all_pixels(page, "#near canvas"), drawing.digits(chosen, range(10)))
+    page.locator("#number").scroll_into_view_if_needed()
+    page.wait_for_selector("#line canvas", timeout=FOUND)
+    np.testing.assert_array_equal(line(page), write_number(drawing, "2026", 0).picture)
+
+
+def test_a_4_is_drawn_with_the_mouse_and_ten_digits_come_in_its_hand(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]
+) -> None:
+    url, generator = shipped
+    page = visit_hand(visit, url, service_workers="block")
+    expect(
+        page.get_by_text("What you write stays in this browser: nothing is sent anywhere.")
+    ).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    write(page, FOUR)
+    hand = found_hand(page)
+    assert set(asked) <= {f"{url}icon.svg"}, "something is sent"  # asked for when the address changes
+    expect(page.get_by_role("radio", name="4")).to_be_checked()
+    expect(page.locator("#far")).to_be_hidden()
+    expect(page.locator("#said")).to_have_text("Read as 4. Your ten digits are below.")
+    drawing = generator.variant(in_hand=hand)
+    assert_drawn_in(page, drawing, 4)
+    read = read_digits(generator, drawing.hand(range(10), 0))
+    assert sum(digit == index for index, digit in enumerate(read)) >= 9
+    # Python finds the same in what the page shows as the digit in MNIST's form.
+    own = pixels(page.get_by_role("img", name="your 4"))
+    theirs = hand_from_digits(generator, own[None], 4)
+    assert_as_near(generator, own[None], [4], hand, theirs.hand)
+    again = pixels(page.get_by_role("img", name="the 4, drawn again by the network"))
+    np.testing.assert_array_equal(again, drawing.hand([4], 0)[0])
+    # Another digit is chosen, the number varies, and a file of it says so.
+    page.locator("#ten button").nth(2).click()
+    np.testing.assert_array_equal(all_pixels(page, "#near canvas"), drawing.digits(2, range(10)))
+    expect(page.locator("#line-command")).to_have_text(
+        f"python -m digit_generator number --seed 0 --hand {hand.name}.hand -- 2026"
+    )
+    with page.expect_download() as started:
+        page.locator("#line-png").click()
+    assert started.value.suggested_filename == f"2026_seed_0_hand_{hand.name}.png"
+
+
+def cost(generator: DigitGenerator, pixels: np.ndarray, labels: list[int], hand: Hand) -> float:
+    """What is smallest for the hand that is found: the squared error, and how unlikely z is."""
+    images = generator.images(hand.z[None].repeat(len(labels), axis=0), labels)
+    missing = blurred(images[:, 0] - images_from_pixels(pixels)[:, 0])
+    return float((missing**2).sum() + 2 * (hand.z**2).sum())
+
+
+def assert_as_near(
+    generator: DigitGenerator, pixels: np.ndarray, labels: list[int], hand: Hand, theirs: Hand
+) -> None:
+    assert cost(generator, pixels, labels, hand) == pytest.approx(
+        cost(generator, pixels, labels, theirs), rel=0.01
+    )
+
+
+FIT = (
+    LOAD
+    + """
+    const [{ Fit }, { Hand }, { Bank, fetchBank }] = await Promise.all(
+        ['./fit.js', './hand.js', './starts.js'].map(name => import(name)))
+    const fit = new Fit(generator.network, known ? new Bank(await fetchBank(digest)) : null)
+"""
+)
+
+
+def test_hands_are_pythons(visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]) -> None:
+    """Of twenty real digits: nearly all have the same text, as floating point allows, and all are as near."""
+    url, generator = shipped
+    sheet = REAL_DIGITS.reshape(10, 28, 30, 28).transpose(0, 2, 1, 3)
+    real = sheet[:, :2].reshape(20, 28, 28)
+    labels = [index // 2 for index in range(20)]
+    page = visit_hand(visit, url)
+    texts, read, wrong = page.evaluate(
+        f"""async ([digits, labels, known]) => {{
+            {FIT}
+            const {{ unlike }} = await import('./fit.js')
+            const hand = (pixels, i) => Hand.nearest(fit.hand([{{ pixels, label: labels[i] }}]), digest).text
+            const costs = digits.map((pixels) => fit.costs(pixels))
+            const isWrong = (label) => costs.map((each, i) => unlike(each, label(i)))
+            return [digits.map(hand), digits.map((pixels) => fit.label(pixels)),
+                [isWrong((i) => labels[i]), isWrong((i) => (labels[i] + 1) % 10)]]
+        }}""",
+        [real.reshape(20, -1).tolist(), labels, True],
+    )
+    same = 0
+    for pixels, label, text in zip(real, labels, texts, strict=True):
+        theirs = hand_from_digits(generator, pixels[None], label).hand
+        same += text == theirs.text
+        assert_as_near(generator, pixels[None], [label], Hand.from_text(text), theirs)
+    assert same >= 18
+    assert read == read_digits(generator, real)
+    costs = costs_of_digits(generator, real)
+    assert wrong == [unlike(costs, labels).tolist(), unlike(costs, np.add(labels, 1) % 10).tolist()]
+
+
+@pytest.mark.parametrize("case", ["three digits", "no starts known", "random weights"])
+def test_a_hand_is_pythons(
+    visit: Callable[..., Page],
+    site: str,
+    choosy: DigitGenerator,
+    shipped: tuple[str, DigitGenerator],
+    case: str,
+) -> None:
+    url, generator = (site, choosy) if case == "random weights" else shipped
+    labels = [3, 8, 2] if case == "three digits" else [5]
+    drawn = generator.hand(labels, 77)
+    shares, text = visit_hand(visit, url).evaluate(
+        f"""async ([digits, labels, known]) => {{
+            {FIT}
+            const shares = []
+            const written = digits.map((pixels, i) => ({{ pixels, label: labels[i] }}))
+            const z = fit.hand(written, (share) => shares.push(share))
+            return [shares, Hand.nearest(z, digest).text]
+        }}""",
+        [drawn.reshape(len(labels), -1).tolist(), labels, case != "no starts known"],
+    )
+    assert_as_near(
+        generator, drawn, labels, Hand.from_text(text), hand_from_digits(generator, drawn, labels).hand
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_what_is_written_has_mnists_form(visit: Callable[..., Page], site: str) -> None:
+    zigzag = [[(0.2, 0.1), (0.8, 0.3), (0.25, 0.6), (0.7, 0.9)]]
+    cases = [FOUR, zigzag, [[(0.5, 0.5)]], [[(2 * x, 2 * y) for x, y in stroke] for stroke in FOUR], []]
+    cases.append([*FOUR, [(0.95, 0.05)]])  # a speck
+    widths = [0.1, 0.1, 0.1, 0.2, 0.1, 0.1]
+    seen = visit_hand(visit, site).evaluate(
+        "async ([cases, widths]) => { const { pixelsFromStrokes } = await import('./normalize.js');"
+        " return cases.map((strokes, i) => [...pixelsFromStrokes(strokes, widths[i])]) }",
+        [cases, widths],
+    )
+    written = np.array(seen, np.uint8).reshape(-1, 28, 28)
+    for strokes, ours in zip(cases[:2], written, strict=False):
+        drawing = Image.new("L", (1000, 1000), 255)
+        pen = ImageDraw.Draw(drawing)
+        for stroke in strokes:
+            places = [(1000 * x, 1000 * y) for x, y in stroke]
+            pen.line(places, fill=0, width=100, joint="curve")
+            for x, y in places:
+                pen.ellipse((x - 50, y - 50, x + 50, y + 50), fill=0)
+        (theirs,) = normalized_digits(drawing).pixels
+        assert np.abs(ours.astype(int) - theirs).mean() < 4
+        rows, columns = np.flatnonzero(ours.any(axis=1)), np.flatnonzero(ours.any(axis=0))
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    np.testing.assert_array_equal(written[3], written[0])  # of any size
+    assert written[2].any()
+    assert not written[4].any()
+    assert (
+        np.abs(written[5].astype(int) - written[0]).mean() > 1
+    )  # another piece is ink, unless it is a speck
+    assert written[5].max() == 255
+
+
+def test_strokes_are_taken_back(visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]) -> None:
+    page = visit_hand(visit, shipped[0])
+    undo, clear = (page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Clear"))
+    expect(undo).to_be_disabled()
+    expect(page.get_by_text("Write one digit here")).to_be_visible()
+    empty = ink_of_pad(page)
+    write(page, FOUR[:1])
+    first = ink_of_pad(page)
+    write(page, FOUR[1:])
+    assert empty == 0 < first < ink_of_pad(page)
+    undo.click()
+    assert ink_of_pad(page) == first
+    page.keyboard.press("Control+z")
+    assert ink_of_pad(page) == 0
+    write(page, FOUR)
+    clear.click()
+    assert ink_of_pad(page) == 0
+    expect(undo).to_be_disabled()
+    expect(clear).to_be_disabled()
+    page.wait_for_timeout(1500)
+    expect(page.locator("#finding")).to_be_hidden()  # nothing is looked for
+    assert "hand=" not in page.url
+
+
+def ink_of_pad(page: Page) -> int:
+    return page.locator("#pad").evaluate(
+        "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+        ".filter((value, i) => i % 4 === 3 && value > 127).length"
+    )
+
+
+def test_a_finger_writes_and_the_page_stays(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]
+) -> None:
+    page = visit_hand(visit, shipped[0], PHONE)
+    box = page.locator("#pad").bounding_box()
+    fingers = page.context.new_cdp_session(page)
+    for stroke in FOUR:
+        for index, (x, y) in enumerate(stroke):
+            place = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+            kind = "touchMove" if index else "touchStart"
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+        fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert page.evaluate("scrollY") == 0
+    found_hand(page)
+    expect(page.get_by_role("radio", name="4")).to_be_checked()
+
+
+def test_the_guess_is_corrected_and_what_is_too_far_is_told(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]
+) -> None:
+    url, generator = shipped
+    page = visit_hand(visit, url)
+    write(page, FOUR)
+    first = found_hand(page)
+    for digit, far in ((0, True), (4, False)):
+        page.locator("#is").get_by_text(str(digit)).click()
+        expect(page.locator("#finding")).to_be_hidden(timeout=FOUND)
+        expect(page.locator("#far")).to_be_visible() if far else expect(page.locator("#far")).to_be_hidden()
+        own = pixels(page.get_by_role("img", name=f"your {digit}"))
+        theirs = hand_from_digits(generator, own[None], digit)
+        assert theirs.too_far[0] == far
+        assert_as_near(generator, own[None], [digit], found_hand(page), theirs.hand)
+        if far:
+            expect(page.locator("#far")).to_have_text(
+                "The network cannot draw your 0 well. Check which digit it is, or write it again."
+            )
+            assert found_hand(page) != first
+    assert found_hand(page) == first
+
+
+def test_several_digits_are_one_hand_and_the_keyboard_can_take_real_ones(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]
+) -> None:
+    url, generator = shipped
+    page = visit_hand(visit, url)
+    take = page.get_by_role("button", name="Take a real digit from MNIST")
+    taken = []
+    for count, digit in enumerate((4, 5)):
+        take.press("Enter")
+        expect(page.get_by_role("img", name=f"your {digit}")).to_be_visible(timeout=FOUND)
+        expect(page.locator("#finding")).to_be_hidden(timeout=FOUND)
+        expect(page.get_by_text("a real digit, from MNIST")).to_be_visible()
+        taken.append(pixels(page.get_by_role("img", name=f"your {digit}")))
+        np.testing.assert_array_equal(taken[-1], REAL_DIGITS[28 * digit :, :28][:28])
+        hand = found_hand(page)
+        theirs = hand_from_digits(generator, np.array(taken), [4, 5][: count + 1]).hand
+        assert_as_near(generator, np.array(taken), [4, 5][: count + 1], hand, theirs)
+        if not count:
+            page.get_by_role("button", name="Add another digit").press("Enter")
+            expect(page.get_by_role("group", name="Your digits so far").get_by_role("button")).to_have_count(
+                1
+            )
+    page.get_by_role("button", name="Take your 4 away").press("Enter")
+    expect(page.locator("#so-far")).to_be_hidden()
+    expect(page).not_to_have_url(re.compile(re.escape(hand.text)), timeout=FOUND)
+    assert_as_near(
+        generator, taken[1][None], [5], found_hand(page), hand_from_digits(generator, taken[1][None], 5).hand
+    )
+
+
+@DEVICES
+def test_a_link_and_a_file_hold_the_hand_and_python_reads_them(
+    visit: Callable[..., Page],
+    shipped: tuple[str, DigitGenerator],
+    tmp_path: Path,
+    device: dict,
+) -> None:
+    url, generator = shipped
+    hand = Hand(np.round(32 * generator.hand_latent(5)) / 32, generator.digest[:8])
+    page = visit_hand(
+        visit, f"{url}?hand={hand.text}", device, permissions=["clipboard-read", "clipboard-write"]
+    )
+    assert_drawn_in(page, generator.variant(in_hand=hand), 7)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#done")).to_have_text("Link copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url == f"{url}hand.html?hand={hand.text}"
+    name, data = download(page, "Download the hand")
+    assert name == f"{hand.name}.hand"
+    assert data == hand.to_bytes()
+    (tmp_path / name).write_bytes(data)
+    assert Hand.load(tmp_path / name) == hand
+    command = page.locator("#number ~ section code").inner_text().split()
+    subprocess.run(
+        [sys.executable, *command[1:], "--count", "1", "--out", "."],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    drawn = Image.open(tmp_path / f"digit_4_seed_0_hand_{hand.name}.png")
+    page.locator("#ten button").nth(4).click()
+    np.testing.assert_array_equal(drawn, pixels(page.locator("#near canvas").first))
+    # Python's own file of the same hand is opened by a visitor without one.
+    other = visit_hand(visit, url, device)
+    full = Hand(hand.z, generator.digest)
+    other.get_by_label("Open a hand").set_input_files(
+        {"name": "my.hand", "mimeType": "", "buffer": full.to_bytes()}
+    )
+    assert found_hand(other) == hand
+    assert download(other, "Download the hand")[1] == full.to_bytes()
+
+
+def test_what_is_no_hand_is_told(visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]) -> None:
+    url, generator = shipped
+    z = np.round(32 * generator.hand_latent(5)) / 32
+    page = visit_hand(visit, f"{url}?hand={Hand(z, '01234567').text}")
+    alert = page.get_by_role("alert")
+    expect(alert).to_have_text(
+        f"The hand is for the weights 01234567, and these are {generator.digest[:8]}: "
+        "find it again from what was written."
+    )
+    for data in (b"", b"[]", b'{"format": 1, "weights_sha256": "00000000", "z": [0]}', b" " * 20_000):
+        page.get_by_label("Open a hand").set_input_files({"name": "my.hand", "mimeType": "", "buffer": data})
+        expect(alert).to_have_text("my.hand cannot be used: it is no hand file of this program.")
+    expect(page.locator("#ten")).to_be_hidden()
+    other = visit_hand(visit, f"{url}?hand=x&seed=y")
+    expect(other.get_by_role("alert")).to_have_text(
+        "This link asks for hand=x (expected: the 143 characters of a hand); seed=y (expected: a whole "
+        f"number from 0 to {LAST_SEED}). Showing the defaults for the invalid values."
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_your_hand_is_for_everyone(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator], width: int, scheme: str
+) -> None:
+    url, generator = shipped
+    text = Hand(np.round(32 * generator.hand_latent(5)) / 32, generator.digest).text
+    page = visit_hand(
+        visit, f"{url}?hand={text}", viewport={"width": width, "height": 844}, color_scheme=scheme
+    )
+    page.get_by_role("button", name="Take a real digit from MNIST").click()
+    expect(page.locator("#reading")).to_be_visible(timeout=FOUND)
+    assert_nothing_to_scroll_sideways(page)
+    assert_contrast(
+        page, "h1, h2, h3, p:visible, label:visible, code:visible, button:enabled:visible, a, figcaption"
+    )
+    for element in page.locator("button:visible, nav a, .picker label, .open, #text").all():
+        box = element.bounding_box()
+        least = 43.5 if element.evaluate("each => !each.matches('#near *')") else 0
+        assert min(box["width"], box["height"]) >= least, element.evaluate("each => each.outerHTML")
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width + 0.5
+    for element in page.locator(":is(button, input):visible").all():
+        expect(element).to_have_accessible_name(re.compile(r"\w"))
+    expect(page.get_by_role("img", name="A square to write one digit in")).to_have_css("touch-action", "none")
+    levels = page.locator("h1, h2, h3").evaluate_all("all => all.map(heading => +heading.tagName[1])")
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_with_forced_colours_the_ink_stands_out(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator], scheme: str
+) -> None:
+    page = visit_hand(visit, shipped[0], forced_colors="active", color_scheme=scheme)
+    write(page, FOUR)
+    ink, paper = page.locator("#pad").evaluate(
+        "canvas => { const { width } = canvas;"
+        " const [r, g, b] = canvas.getContext('2d').getImageData(width * 0.5, width * 0.55, 1, 1).data;"
+        " return [`rgb(${r}, ${g}, ${b})`, getComputedStyle(canvas).backgroundColor] }"
+    )
+    light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
 # The game
 
 
@@ -1446,7 +1863,7 @@ def test_all_can_be_done_with_the_keyboard(visit: Callable[..., Page], site: str
         assert "solid" in outlines, "focus unseen"
         return element
 
-    for name in ("Generate", "Write a number", "Which did the network draw?", "Inside"):
+    for name in ("Generate", "Your hand", "Write a number", "Which did the network draw?", "Inside"):
         expect(focused()).to_have_accessible_name(name)
     expect(focused()).to_have_role("radio")  # the ten are one stop
     expect(focused("ArrowRight")).to_have_accessible_name("8")

@@ -3,11 +3,12 @@
 generator.bin                  the tensors of generator.pth: the same names, the same numbers, packed
 first.png                      the five pictures that a visitor sees until the network is there
 preview.png                    what a shared link shows: the ten digits of seed 0
+generator.starts.bin           where the digits lie from which a hand is found (web/starts.js), packed
 generator.choice.safetensors   the choice file beside generator.pth, if there is one of these weights
 real_digits.png                28x28 tiles, row d: the first 30 images of digit d in MNIST's test set
 real_digits.txt                where they come from
 
-With --url, index.html tells the full address of preview.png too, which most programs that show links need.
+With --url, the pages tell the full address of preview.png too, which most programs that show links need.
 """
 
 from __future__ import annotations
@@ -28,12 +29,15 @@ from digit_generator.choose import SUFFIX, Choice, choice_path
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.evaluation.data import EvaluationError, first_of_each_digit, mnist_from_folder
 from digit_generator.files import write_whole
-from digit_generator.generate import DigitGenerator
+from digit_generator.generate import DigitGenerator, latents_from_seeds
+from digit_generator.hand import BANK, FIRST_SEED, blurred
 from digit_generator.weights import WeightsError, arrays_from_file, digest_of_file, find_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 CHOICE = f"generator{SUFFIX}"
+PAGES = ("index.html", "hand.html")
 COLUMNS = 30
+AXES, LEVELS = 32, 31  # on which the digits of the starts are placed, in so many steps each way
 PAPER = 0xFA  # the grey of the page's paper
 FIRST = (7, range(5))  # the digit and the seeds of an address without any, as in web/address.js
 SOURCE = f"""\
@@ -64,8 +68,9 @@ def main() -> int:
         if options.data_dir:
             files |= {"real_digits.png": real_digits(options.data_dir), "real_digits.txt": SOURCE.encode()}
         if options.url:
-            page = (options.out / "index.html").read_text(encoding="utf-8")
-            files["index.html"] = page_at(options.url, page).encode()
+            for name in PAGES:
+                page = (options.out / name).read_text(encoding="utf-8")
+                files[name] = page_at(options.url, page).encode()
         for name, data in files.items():
             write_whole(options.out / name, data)
             print(options.out / name)
@@ -96,9 +101,41 @@ def files_from_weights(path: Path) -> dict[str, bytes]:
         files[CHOICE] = choice_path(path).read_bytes()
     files["generator.bin"] = packed(safetensors.numpy.save(arrays_from_file(path), metadata=metadata))
     generator = DigitGenerator.load(path)
+    files["generator.starts.bin"] = packed(starts(generator))
     files["first.png"] = png_from_picture(np.concatenate(list(generator.digits(*FIRST)), axis=1))
     files["preview.png"] = preview(generator.digits(range(10), [0] * 10))
     return files
+
+
+def starts(generator: DigitGenerator) -> bytes:
+    """Where each digit of the bank's seeds (hand.py) lies on the principal axes of all of them, blurred as a
+    hand is found: a safetensors file.
+
+    The page draws only what lies near a digit, a twentieth of the bank, and finds the same starts. Places and
+    axes are whole steps of one size; of the later axes, whose places are small, little is left to pack.
+    """
+    z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + BANK))
+    images = np.concatenate([blurred(generator.images(z, [digit] * BANK)[:, 0]) for digit in range(10)])
+    images = images.reshape(10 * BANK, -1)
+    mean = images.mean(axis=0).astype(np.float16)
+    apart = images - mean
+    _, axes = np.linalg.eigh(apart.T @ apart)  # [784, 784], the strongest last
+    axes = np.ascontiguousarray(axes.T[: -AXES - 1 : -1])
+    axis_step = np.abs(axes).max() / LEVELS
+    whole_axes = np.rint(axes / axis_step).astype(np.int8)
+    axes = whole_axes * axis_step
+    places = apart @ axes.T  # [10 * BANK, AXES]
+    place_step = np.abs(places).max() / LEVELS
+    whole_places = np.rint(places / place_step).astype(np.int8)
+    rest = ((apart - whole_places * place_step @ axes) ** 2).sum(axis=1)
+    tensors = {
+        "mean": mean,
+        "axes": whole_axes,
+        "places": np.ascontiguousarray(whole_places.T).reshape(AXES, 10, BANK),
+        "rest": rest.astype(np.float16).reshape(10, BANK),
+        "scale": np.array([axis_step, place_step], np.float32),
+    }
+    return safetensors.numpy.save(tensors, metadata={"weights_sha256": generator.digest})
 
 
 def preview(digits: npt.NDArray[np.uint8]) -> bytes:
@@ -113,7 +150,7 @@ def preview(digits: npt.NDArray[np.uint8]) -> bytes:
 
 
 def page_at(url: str, page: str) -> str:
-    """index.html with the full address of the preview. AddressError if the address is none."""
+    """A page with the full address of the preview. AddressError if the address is none."""
     if not re.fullmatch(r"https?://[^\s\"<>]+", url):
         raise AddressError(f"--url is {url!r}: expected an address such as https://example.org/digits/")
     full = f"{url.rstrip('/')}/preview.png"

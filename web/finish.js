@@ -28,7 +28,7 @@ const SMALLEST_CROP = 10 // scan pixels: no smaller square is enlarged to 20x20
  */
 export function finishedPixels(raw, digit, seed) {
   const { scan, size } = scanFromPixels(raw, digit, seed)
-  return boxed(scan, size, chanceOf(digit, seed))
+  return boxedPixels(scan, size, chanceOf(digit, seed))
 }
 
 /** As finishedPixels, but without centring: for moving pictures, which must not jump by a pixel. */
@@ -72,8 +72,8 @@ function chanceOf(digit, seed) {
   return hashed(hashed(seed) ^ (digit + 1))
 }
 
-// A whole number, taken modulo 2^32 -> 0...2^32-1 (MurmurHash3's finaliser, Appleby 2011).
-function hashed(number) {
+/** A whole number, taken modulo 2^32 -> 0...2^32-1 (MurmurHash3's finaliser, Appleby 2011). */
+export function hashed(number) {
   let mixed = number ^ (number >>> 16)
   mixed = Math.imul(mixed, 0x85ebca6b)
   mixed ^= mixed >>> 13
@@ -115,8 +115,8 @@ function enlargement(size) {
   return weights
 }
 
-// Erase the pieces (8-connected) of the scan that are much smaller than its largest one.
-function dropSmallPieces(scan, size) {
+/** Erase the pieces (8-connected) of a scan, [size * size], that are much smaller than its largest one. */
+export function dropSmallPieces(scan, size) {
   const pieces = new Int32Array(scan.length) // the number of the piece that each pixel belongs to; 0 is background
   const areas = [0]
   for (let start = 0; start < scan.length; start++) {
@@ -149,8 +149,11 @@ function fill(scan, size, start, pieces, number) {
   return area
 }
 
-// MNIST's rule: crop to a square, area average into 20x20, brightest to 255, centre of mass.
-function boxed(scan, size, chance) {
+/**
+ * A scan, [size * size], 1 for ink -> pixels, Uint8ClampedArray [784], by MNIST's rule: crop to a square, area average
+ * into 20x20, brightest to 255, centre of mass. Without ink it is empty. `chance` as `hashed` gives it.
+ */
+export function boxedPixels(scan, size, chance) {
   const finished = new Uint8ClampedArray(SIDE * SIDE)
   let [top, bottom, left, right] = [size, 0, size, 0]
   scan.forEach((ink, place) => {

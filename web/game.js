@@ -123,7 +123,8 @@ export function startGame(generator) {
   }
 }
 
-async function sheetOfRealDigits() {
+/** The picture of the real digits; null if it cannot be read. */
+export async function sheetOfRealDigits() {
   const image = new Image()
   image.src = REAL_DIGITS
   try {

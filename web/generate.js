@@ -3,6 +3,7 @@
 
 import { MAX_TRIES } from './choose.js'
 import { edgedPixels, finishedPixels } from './finish.js'
+import { variedLatents } from './hand.js'
 import { pixelsFromImage } from './network.js'
 import { latentsFromSeed } from './random.js'
 
@@ -19,6 +20,8 @@ export class DigitGenerator {
     this.choice = choice
     /** Whether pixels are the network's own instead of finished ones. */
     this.raw = false
+    /** The person's hand (hand.js) that everything is drawn in; null where each seed has its own. */
+    this.inHand = null
   }
 
   /** How strictly z is chosen: a place in choice.positions, 0 for as it comes, and where the choice has no such place. */
@@ -32,17 +35,20 @@ export class DigitGenerator {
 
   /** The z of a seed for a digit, Float64Array [100]: the first accepted one of its stream. */
   latents(seed, digit, neat = this.neat) {
-    return latentsFromSeed(seed, this.#number(seed, [digit], neat, 'digit_bound'))
+    return this.#streamLatents(seed, this.#number(seed, [digit], neat, 'digit_bound'))
   }
 
-  /** The z of a seed's hand, Float64Array [100]: the first of its stream that is accepted for all ten digits. */
+  /**
+   * The z of a seed's hand, Float64Array [100]: the first of its stream that is accepted for all ten digits; in a person's
+   * hand, that hand's.
+   */
   handLatents(seed) {
-    return latentsFromSeed(seed, this.handNumber(seed))
+    return this.inHand ? this.inHand.z : latentsFromSeed(seed, this.handNumber(seed))
   }
 
   /** Which z of its stream the hand of a seed is, from 0. */
   handNumber(seed) {
-    return this.#number(seed, DIGITS, this.neat, 'hand_bound')
+    return this.inHand ? 0 : this.#number(seed, DIGITS, this.neat, 'hand_bound')
   }
 
   /**
@@ -60,10 +66,16 @@ export class DigitGenerator {
     return (inBox ? finishedPixels : edgedPixels)(pixels, digit, seed)
   }
 
+  // z `number` of the seed's stream; in a person's hand, the hand's varied by it.
+  #streamLatents(seed, number) {
+    const z = latentsFromSeed(seed, number)
+    return this.inHand ? variedLatents(this.inHand.z, z) : z
+  }
+
   // The index, from 0, of the first z in the seed's stream that is accepted for all of these digits.
   #number(seed, digits, neat, bound) {
     if (!this.choice) return 0
-    const key = `${seed} ${digits} ${neat}`
+    const key = `${seed} ${digits} ${neat} ${this.inHand?.text}`
     if (!this.#numbers.has(key)) {
       this.#numbers.set(key, this.#firstAccepted(seed, digits, this.choice.positions[neat][bound]))
     }
@@ -72,7 +84,7 @@ export class DigitGenerator {
 
   #firstAccepted(seed, digits, bound) {
     for (let number = 0; number < MAX_TRIES; number++) {
-      const z = latentsFromSeed(seed, number)
+      const z = this.#streamLatents(seed, number)
       if (digits.every((digit) => this.choice.score(this.network.hidden(z, digit), digit) > bound)) return number
     }
     return 0

@@ -1,128 +1,88 @@
-// The z of a whole number in one hand: the same for every digit, a little varied, and evened out, as in
-// digit_generator/style.py, which gives the reasons.
+// A person's hand: a z on a grid, and the weights that it is for. As text and as a file, as in digit_generator/hand.py.
 
-import { LATENT_SIZE, RandomState } from './random.js'
-import { estimatedShapes } from './shapes.js'
+import { rounded } from './network.js'
+import { LATENT_SIZE } from './random.js'
 
-const VARIATION = 0.35 // the share of each digit's own z
-const THICKNESS = 0.2 // of the middle one, that a digit may differ by
-const SLANT = 0.12 // radians
-const USUAL_SPREAD = [0.65, 0.23, 2.5]
-const STEPS = 8
-const LONGEST_STEP = 1.5
-const GRID = 2 ** -16
-const NEARNESS = 0.005
-const HELD_WEIGHT = [1.2, 2, 2.5]
-const TAIL_WEIGHT = 0.2
+export const STEPS = 32
+export const MAX_DIGITS = 40
+export const MAX_BYTES = 10000
+export const SUFFIX = '.hand'
+/** How much of each digit is its own in one hand: 0 none, 1 all. */
+export const HAND_VARIATION = 0.35
 
-/**
- * z, Float64Array [100] for each digit, of a text in the hand of `seed`. The browser may breathe between digits:
- * `onProgress(share)` is called there, and if it returns false, so is null.
- */
-export async function handLatents(generator, seed, digits, onProgress) {
-  const z = variedLatents(generator, seed, digits.length)
-  const shapes = z.map((each, i) => shapesOf(generator.network.activations(each, digits[i]).at(-1)).shapes)
-  const [thickness, slant] = [0, 1].map((shape) => median(shapes.map((each) => each[shape])))
-  const bounds = [
-    [thickness * (1 - THICKNESS), thickness * (1 + THICKNESS)],
-    [slant - SLANT, slant + SLANT],
-  ]
-  for (const [i, digit] of digits.entries()) {
-    const wanted = bounds.map(([low, high], shape) => Math.min(high, Math.max(low, shapes[i][shape])))
-    if (wanted.every((value, shape) => value === shapes[i][shape])) continue
-    z[i] = walk(generator.network, z[i], digit, wanted.map((value, shape) => (value === shapes[i][shape] ? null : value)))
-    await new Promise((resolve) => setTimeout(resolve))
-    if (!onProgress((i + 1) / digits.length)) return null
+const TEXT = /^([0-9a-f]{8})\.([A-Za-z0-9_-]{133}[AQgw])$/ // as HAND_PATTERN in digit_generator/recipe.py
+const DIGEST = /^[0-9a-f]{8,64}$/
+
+/** A hand that cannot be read or found, or of other weights. The message is a sentence for the visitor. */
+export class HandError extends Error {}
+
+/** One person's hand. It is never modified. */
+export class Hand {
+  /** z: a hundred multiples of 1/32 from -4 to 127/32. weightsDigest: SHA-256 of the weights, or how it begins. */
+  constructor(z, weightsDigest) {
+    this.z = Float64Array.from(z, (value) => value + 0) // no -0
+    this.weightsDigest = weightsDigest
+    const fits = this.z.every((value) => Number.isInteger(value * STEPS) && value >= -4 && value * STEPS <= 127)
+    if (this.z.length !== LATENT_SIZE || !fits || !DIGEST.test(weightsDigest)) throw new HandError('It is no hand.')
   }
-  return z
-}
 
-/** The middle of some numbers; of an even count, between the middle two. */
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
-}
-
-// The seed's own z, and a little of each digit's own: the hundred numbers of the stream after those before it.
-function variedLatents(generator, seed, count) {
-  const number = generator.handNumber(seed)
-  const stream = new RandomState(seed).standardNormal(LATENT_SIZE * (number + 1 + count))
-  const part = (i) => stream.subarray(LATENT_SIZE * i, LATENT_SIZE * (i + 1))
-  const own = part(number)
-  return Array.from({ length: count }, (_, i) => {
-    const varied = part(number + 1 + i)
-    return own.map((value, j) => Math.sqrt(1 - VARIATION ** 2) * value + VARIATION * varied[j])
-  })
-}
-
-function shapesOf(image) {
-  return estimatedShapes(image.map((value) => (value + 1) / 2))
-}
-
-// The nearest z found that draws the thickness and slant `wanted`, null for as drawn now: Gauss-Newton steps, each cut
-// to the longest that is trusted (Levenberg 1944). Places lie on a grid, so that steps that differ in the last bits end
-// in the same.
-function walk(network, start, digit, wanted) {
-  const asked = [...wanted, null] // the width stays
-  const scale = asked.map((value, shape) => (value === null ? HELD_WEIGHT[shape] : 1) / USUAL_SPREAD[shape])
-  let [here, tried, least, trusted] = [start, start, Infinity, LONGEST_STEP]
-  const steepness = [...scale, TAIL_WEIGHT]
-  let jacobian, missing, goals
-  for (let step = 0; step <= STEPS; step++) {
-    const { image, pullback } = network.imageAndPullback(tried, digit)
-    const { shapes, tail, gradients } = shapesOf(image)
-    goals ??= [...asked.map((value, shape) => value ?? shapes[shape]), tail]
-    const missingThere = [...shapes, tail].map((value, row) => (goals[row] - value) * steepness[row])
-    const cost = dot(missingThere, missingThere) + NEARNESS * squaredDistance(tried, start)
-    const better = cost < least
-    trusted = better ? Math.min(2 * trusted, LONGEST_STEP) : Math.sqrt(squaredDistance(tried, here)) / 2
-    if (better) {
-      least = cost
-      here = tried
-    }
-    if (step === STEPS) break
-    if (better) {
-      // An image in [0, 1] is half as steep as one in [-1, 1].
-      jacobian = gradients.map((gradient, row) =>
-        pullback(gradient.map((slope) => slope / 2)).map((slope) => slope * steepness[row]),
-      )
-      missing = missingThere
-    }
-    const back = start.map((value, i) => value - here[i])
-    const square = jacobian.map((a, row) => jacobian.map((b, column) => dot(a, b) + (row === column ? NEARNESS : 0)))
-    const factors = solved(square, missing.map((value, row) => value - dot(jacobian[row], back)))
-    const move = back.map((value, i) => value + factors.reduce((total, factor, row) => total + factor * jacobian[row][i], 0))
-    const share = Math.min(1, trusted / Math.max(Math.sqrt(dot(move, move)), 1e-12))
-    tried = here.map((value, i) => Math.round((value + share * move[i]) / GRID) * GRID)
+  /** The nearest hand to z, [100]. */
+  static nearest(z, weightsDigest) {
+    return new Hand(Float64Array.from(z, (value) => Math.max(-128, Math.min(127, rounded(value * STEPS))) / STEPS), weightsDigest || NO_FILE)
   }
-  return here
-}
 
-function dot(a, b) {
-  return a.reduce((total, value, i) => total + value * b[i], 0)
-}
+  /** The hand as an address and a recipe hold it: 143 characters. */
+  get text() {
+    const steps = Uint8Array.from(this.z, (value) => value * STEPS)
+    const letters = btoa(String.fromCharCode(...steps)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+    return `${this.weightsDigest.slice(0, 8)}.${letters}`
+  }
 
-function squaredDistance(a, b) {
-  return a.reduce((total, value, i) => total + (value - b[i]) ** 2, 0)
-}
+  /** The hand that has this text. Throws HandError. */
+  static fromText(text) {
+    const [, digest, letters] = TEXT.exec(text) ?? []
+    if (!letters) throw new HandError('It is no hand: expected the 143 characters of one.')
+    const steps = Int8Array.from(atob(letters.replaceAll('-', '+').replaceAll('_', '/')), (byte) => byte.charCodeAt())
+    return new Hand(Float64Array.from(steps, (step) => step / STEPS), digest)
+  }
 
-// The x of matrix x = right, by Gauss, the largest number of a column first.
-function solved(matrix, right) {
-  const rows = matrix.map((row, i) => [...row, right[i]])
-  for (let column = 0; column < rows.length; column++) {
-    const pivot = rows.slice(column).reduce((best, row) => (Math.abs(row[column]) > Math.abs(best[column]) ? row : best))
-    const at = rows.indexOf(pivot)
-    ;[rows[column], rows[at]] = [rows[at], rows[column]]
-    for (let row = column + 1; row < rows.length; row++) {
-      const factor = rows[row][column] / rows[column][column]
-      for (let i = column; i <= rows.length; i++) rows[row][i] -= factor * rows[column][i]
+  /** The hand of a hand file's text. Throws HandError. */
+  static fromFile(text) {
+    try {
+      const told = JSON.parse(text)
+      if (told.format !== 1 || !told.z.every((value) => typeof value === 'number')) throw new HandError()
+      return new Hand(told.z, told.weights_sha256)
+    } catch {
+      throw new HandError('It is no hand file of this program.')
     }
   }
-  const x = []
-  for (let row = rows.length - 1; row >= 0; row--) {
-    const known = x.reduce((total, value, i) => total + value * rows[row][row + 1 + i], 0)
-    x.unshift((rows[row].at(-1) - known) / rows[row][row])
+
+  /** The text of a hand file. */
+  async toFile() {
+    const numbers = [...this.z].join(', ')
+    return `{"format": 1, "name": "${await this.name()}", "weights_sha256": "${this.weightsDigest}",\n "z": [${numbers}]}\n`
   }
-  return x
+
+  /** What it is called: the first 8 hexadecimal digits of the SHA-256 of `text`; "my" where the browser computes none. */
+  async name() {
+    if (!crypto.subtle) return 'my' // over plain http from another machine
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(this.text)))
+    return Array.from(digest.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  }
+
+  /** Throws HandError unless the hand is for the weights with this SHA-256. */
+  checkWeights(digest) {
+    if ((digest || NO_FILE).startsWith(this.weightsDigest)) return
+    const [own, these] = [this.weightsDigest, digest].map((each) => each.slice(0, 8) || 'no file')
+    throw new HandError(`The hand is for the weights ${own}, and these are ${these}: find it again from what was written.`)
+  }
+}
+
+/** In the place of the SHA-256 of weights that are no file. */
+export const NO_FILE = '0'.repeat(64)
+
+/** The z of a hand, and a little of `own`, both [100]: N(0, I) if both are. */
+export function variedLatents(z, own) {
+  const kept = Math.sqrt(1 - HAND_VARIATION ** 2)
+  return z.map((value, i) => kept * value + HAND_VARIATION * own[i])
 }

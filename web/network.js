@@ -4,7 +4,7 @@ import { LATENT_SIZE } from './random.js'
 
 /** Width and height of a picture in pixels. */
 export const SIZE = 28
-const LEAKY_SLOPE = 0.2
+export const LEAKY_SLOPE = 0.2
 const BATCHNORM_EPS = 1e-5 // PyTorch's default; a state_dict does not hold it
 
 /** The trained network. It is never modified. */
@@ -16,6 +16,11 @@ export class Network {
   constructor(tensors) {
     this.#labelEmbedding = tensors.get('label_emb.weight')
     this.#layers = layersFromTensors(tensors)
+  }
+
+  /** The label embeddings, [10, 100], and the four layers, {weight [outputs, inputs], bias [outputs]}; not to be changed. */
+  get parts() {
+    return { labelEmbedding: this.#labelEmbedding, layers: this.#layers }
   }
 
   /** The input and the output of every layer, from z, [100]: arrays of 200, 256, 512, 1024 and 784 numbers. */
@@ -61,6 +66,12 @@ export class Network {
 /** image in [-1, 1] -> pixels: -1 -> 0, +1 -> 255. Uint8ClampedArray rounds as NumPy does, a half to the even. */
 export function pixelsFromImage(image) {
   return Uint8ClampedArray.from(image, (value) => (value + 1) * 127.5)
+}
+
+/** The nearest whole number; halves to the even one, as Python rounds. */
+export function rounded(value) {
+  const nearest = Math.round(value)
+  return Math.abs(value % 1) === 0.5 && nearest % 2 ? nearest - 1 : nearest
 }
 
 /** x @ weight.T + bias, for an x of 4 n numbers: four sums at a time, because each addition waits for the previous one. */

@@ -1,8 +1,8 @@
 // A whole number in one hand: digits of the network, and signs drawn by rule, on one line. The pixels are those of
 // digit_generator/number.py, which gives the reasons.
 
-import { handLatents, median } from './hand.js'
-import { SIZE } from './network.js'
+import { handLatents, median } from './style.js'
+import { rounded, SIZE } from './network.js'
 import { MAX_SEED, RandomState } from './random.js'
 import { estimatedShapes } from './shapes.js'
 import { CELL, cellOfSign, BASELINE, SIGNS } from './signs.js'
@@ -62,12 +62,6 @@ function lineFromCells(text, cells, seed, hand) {
     return glyphFrom(cellOfSign(character, thickness, slant, chance.subarray(1)), CELL, BASELINE, rounded(drift))
   })
   return set(glyphs, GAP + 0.4 * thickness)
-}
-
-// Halves to the even number, as Python rounds.
-function rounded(value) {
-  const nearest = Math.round(value)
-  return Math.abs(value % 1) === 0.5 && nearest % 2 ? nearest - 1 : nearest
 }
 
 // A character's cell and the box of its ink in it, which stands on the baseline if `baseline` is null.

@@ -19,6 +19,7 @@ const READERS = {
   F16: numbersFromHalves,
   F32: (bytes) => view(bytes, Float32Array),
   F64: (bytes) => view(bytes, Float64Array),
+  I8: (bytes) => view(bytes, Int8Array),
 }
 
 /** A problem with the weights. The message is a sentence for the visitor. */
@@ -81,8 +82,8 @@ async function bytesOf(response, onProgress) {
   return bytes
 }
 
-// Undo `packed` in tools/make_web.py: gzip, and after the header the even bytes of all numbers before the odd ones.
-async function unpacked(packed) {
+/** Undo `packed` in tools/make_web.py: gzip, and after the header the even bytes of all numbers before the odd ones. */
+export async function unpacked(packed) {
   let planes
   try {
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))
@@ -117,7 +118,7 @@ function tensorFrom(bytes, start, name, shape, described) {
     refuse(`${name} has shape [${described.shape}], expected [${shape}]`)
   }
   const read = READERS[described.dtype]
-  if (!read) refuse(`${name} has numbers of type ${described.dtype}, expected F16, F32 or F64`)
+  if (!read) refuse(`${name} has numbers of type ${described.dtype}, expected F16, F32, F64 or I8`)
   const [begin, end] = described.data_offsets ?? []
   const numbers = read(bytes.slice(start + begin, start + end))
   const count = shape.reduce((product, size) => product * size, 1)

@@ -1,6 +1,5 @@
 // The section Write a number: a typed text in one hand, in as many rows as it needs.
 
-import { showInAddress } from './address.js'
 import { faultOf, writeNumber } from './number.js'
 import { download, showPixels } from './picture.js'
 import { pngFromPixels } from './png.js'
@@ -14,9 +13,12 @@ const PATIENCE = 300 // ms before the bar is shown
 
 const element = (id) => document.getElementById(id)
 
-/** Start the section with {text, hand: its seed}. Returns {redraw}, for when what draws has changed. */
-export function startWriting(generator, { text, hand }) {
-  let line // what is shown: {text, hand, width, height, pixels, boxes}
+/**
+ * Start the section with {text, hand: its seed}. onWritten({text, hand}) is called with what is shown. Returns {redraw}, for
+ * when what draws has changed. In a person's hand, `hand` decides how it varies.
+ */
+export function startWriting(generator, { text, hand }, onWritten) {
+  let line // what is shown: {text, hand, width, height, pixels, boxes, name of the person's hand}
   let turn = 0 // counted up with every change: a line that is overtaken is not shown
 
   element('text').value = text
@@ -27,7 +29,7 @@ export function startWriting(generator, { text, hand }) {
   })
   element('signs').append(...[...SIGNS].map((sign, i) => makeKey(sign, NAMES[i], write)))
   element('line-png').addEventListener('click', async () =>
-    download(await pngFromPixels(line.pixels, 1, line.width), `${stemOf(line.text)}_seed_${line.hand}${suffix()}.png`),
+    download(await pngFromPixels(line.pixels, 1, line.width), `${stemOf(line.text)}_seed_${line.hand}${variant()}.png`),
   )
   // Not before a visitor comes here: a line takes longer than five pictures.
   const seen = new IntersectionObserver(([entry]) => {
@@ -50,10 +52,11 @@ export function startWriting(generator, { text, hand }) {
       element('writing').firstElementChild.value = share
       return mine === turn
     })
+    const name = await generator.inHand?.name()
     clearTimeout(patience)
     if (mine !== turn) return
     element('writing').hidden = true
-    line = { ...asked, ...written }
+    line = { ...asked, ...written, name }
     show()
   }
 
@@ -61,17 +64,19 @@ export function startWriting(generator, { text, hand }) {
     element('line').setAttribute('aria-label', `${line.text}, handwritten-style`)
     element('line').replaceChildren(...slicesOf(line))
     element('line-original').replaceChildren(...slicesOf(line))
+    const whose = line.name ? `Your hand, variation ${line.hand}` : `The hand of seed ${line.hand}`
     element('line-caption').textContent =
-      `The hand of seed ${line.hand}, enlarged and at its original size of ${line.width}×${line.height} pixels.`
-    const options = `${generator.raw ? ' --raw' : ''}${generator.neat ? ` --neat ${generator.neat}` : ''}`
+      `${whose}, enlarged and at its original size of ${line.width}×${line.height} pixels.`
+    const own = line.name ? ` --hand ${line.name}.hand` : ''
+    const options = `${own}${generator.raw ? ' --raw' : ''}${generator.neat ? ` --neat ${generator.neat}` : ''}`
     element('line-command').textContent =
       `python -m digit_generator number --seed ${line.hand}${options} -- ${quoted(line.text)}`
     element('shown-line').hidden = false
-    showInAddress({ text: line.text, hand: line.hand })
+    onWritten({ text: line.text, hand: line.hand })
   }
 
-  function suffix() {
-    return `${generator.neat ? `_neat_${generator.neat}` : ''}${generator.raw ? '_raw' : ''}`
+  function variant() {
+    return `${generator.neat ? `_neat_${generator.neat}` : ''}${line.name ? `_hand_${line.name}` : ''}${generator.raw ? '_raw' : ''}`
   }
 }
 

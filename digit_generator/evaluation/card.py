@@ -263,8 +263,8 @@ def _drawing(card: Card) -> str:
     )
     refined = (
         " The weights were refined after the training: moved until the features of such digits were nearer "
-        "to those of the training images (`digit_generator/evaluation/refine.py`). The networks that gave these "
-        "features are no judges of this card, but the Fréchet distance below is a measure of the same kind."
+        "to those of the training images (`digit_generator/evaluation/refine.py`). The networks that gave "
+        "these features are no judges of this card, but the Fréchet distance below is of the same kind."
         if drawing.get("refined")
         else ""
     )
