@@ -146,9 +146,9 @@ def choosy(
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, one for all browser tests."""
+    """Chromium, one for all browser tests of a process."""
     try:
-        with chromium() as browser:
+        with chromium(shell=True) as browser:
             yield browser
     except FileNotFoundError as error:
         pytest.exit(str(error), returncode=2)
