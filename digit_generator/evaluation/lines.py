@@ -69,7 +69,7 @@ def main(
     readers: int,
     amounts: bool,
 ) -> None:
-    """Train readers on generated, real and both kinds of lines, and read real ones (MINUTES on one core)."""
+    """Train readers on generated, real and both kinds of lines, and read real ones (20 minutes, one core)."""
     torch.set_num_threads(1)
     try:
         generator = DigitGenerator.load(weights)
@@ -210,7 +210,9 @@ def table_from_report(report: dict[str, Any]) -> str:
     if "amounts" in tests:
         read += f" and {tests['amounts']:,} amounts on cheques"
         by_ocr += f", and {wrong['amounts']} of as many amounts"
-    spread = f'{readers} readers are behind each figure; "±" is their standard deviation. '
+    behind = "One reader is behind each figure."
+    if readers > 1:
+        behind = f'{readers} readers are behind each figure; "±" is their standard deviation.'
     return "\n".join(
         [
             f"| the reader has learned from | {' | '.join(columns.values())} |",
@@ -218,7 +220,7 @@ def table_from_report(report: dict[str, Any]) -> str:
             *rows,
             "",
             f"Read: {read}, which no reader has seen. Each took {report['steps']:,} steps of "
-            f"{report['batch']} lines. {spread if readers > 1 else ''}PP-OCR, which never saw this project, "
+            f"{report['batch']} lines. {behind} PP-OCR, which never saw this project, "
             f"reads {by_ocr}. Weights: SHA-256 `{report['weights_sha256'][:16]}`.",
         ]
     )
