@@ -60,7 +60,7 @@ def expect(locator: Locator) -> LocatorAssertions:
     """Playwright's, imported when it is used: `make test` collects this file and does without Playwright."""
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
+    expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
     return expect(locator)
 
 
