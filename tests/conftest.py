@@ -148,7 +148,7 @@ def choosy(
 def browser() -> Iterator[Browser]:
     """Chromium, one for all browser tests of a process."""
     try:
-        with chromium(shell=True) as browser:
+        with chromium() as browser:
             yield browser
     except FileNotFoundError as error:
         pytest.exit(str(error), returncode=2)

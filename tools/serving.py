@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT = 60  # seconds
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-SHELL = "chromium-headless-shell"
-"""Debian's Chromium without what draws windows: the same pages for half of the processor's time."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +108,11 @@ def serve_files(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def chromium(*, shell: bool = False) -> Iterator[Browser]:
-    """Chromium without a window, until the block is left: with `shell` the SHELL, if it is installed.
-
-    FileNotFoundError where there is none.
-    """
+def chromium() -> Iterator[Browser]:
+    """Chromium without a window, until the block is left. FileNotFoundError where there is none."""
     from playwright.sync_api import sync_playwright
 
-    names = (SHELL, *NAMES) if shell else NAMES
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path or not shutil.which(path):
         raise FileNotFoundError(
             f"Chromium was not found ({path or ', '.join(NAMES)}): install Debian's package chromium, "
