@@ -9,6 +9,11 @@ WITH_PYTORCH := evaluation test_export.py test_generate.py test_lines_torch.py t
 
 .PHONY: help run serve test test-browser test-install test-draw test-cluster test-train check fix train evaluate publish pictures docs bench bench-api bench-load space release web
 
+# Tests run side by side: a process of one thread for each core, four at most. WORKERS=0: one test after another.
+WORKERS ?= logical
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+SIDE_BY_SIDE := -n $(WORKERS) --maxprocesses 4 --dist worksteal
+
 # MNIST's files; `make train` downloads them here.
 DATA_DIR ?= mnist
 
@@ -42,17 +47,17 @@ serve: $(VENV)/installed-api
 	MALLOC_ARENA_MAX=2 $(BIN)/uvicorn asgi:app --port $${PORT:-8501} --limit-concurrency 1000 --timeout-keep-alive 5
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-browser: $(VENV)/installed-browser
-	$(BIN)/python -m pytest -m browser
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m browser
 
 test-install: $(VENV)/installed-test $(VENV)/installed-check
 	$(BIN)/python -m pytest -m install
 
 # Without the tests that import PyTorch themselves, to compare with it.
 test-draw: $(DRAW)/installed
-	$(DRAW)/bin/python -m pytest $(addprefix --ignore=tests/,$(WITH_PYTORCH))
+	$(ONE_THREAD) $(DRAW)/bin/python -m pytest $(SIDE_BY_SIDE) $(addprefix --ignore=tests/,$(WITH_PYTORCH))
 
 test-cluster: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m cluster

@@ -1,12 +1,12 @@
-"""Digits and lines for a training loop, a second of each beside a plain loader of MNIST's files, one process:
-python -m benchmarks.lines --data-dir mnist
+"""Digits and lines for a training loop beside a plain loader of MNIST's files, and beside what a step of the
+reader of lines (CTC) takes in; one process: python -m benchmarks.lines --data-dir mnist
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import torch
 import torch.utils.data
 
 from digit_generator.evaluation.data import mnist_from_folder
+from digit_generator.evaluation.networks.reader import trained_reader
+from digit_generator.evaluation.protocol import LINE_READER
 from digit_generator.generate import DigitGenerator
 from digit_generator.lines import LineSource, Look
 from digit_generator.lines.stream import DigitStream, LineStream
@@ -41,11 +43,19 @@ def main() -> None:
         "lines of ten digits, one hand each": (([0], item) for item in LineStream(plain)),
         "lines of ten digits, each digit its own hand": (([0], item) for item in LineStream(mixed)),
         "the same, 48 pixels high, blurred, noisy and turned": (([0], item) for item in LineStream(seen)),
+        f"what a reader learns from, {LINE_READER.batch} lines a step": steps(LineStream(mixed, count=64)),
     }
     print("| what | a second |")
     print("|---|---|")
     for name, batches in rows.items():
         print(f"| {name} | {rate(batches, options.seconds):,.0f} |", flush=True)
+
+
+def steps(stream: LineStream) -> Iterator[tuple[range]]:
+    """A step of the reader of lines on these, again and again: the lines in it."""
+    lines = [*stream]
+    learning = trained_reader([line["pixels"] for line in lines], [line["text"] for line in lines])
+    return ((range(LINE_READER.batch),) for _ in learning)
 
 
 def rate(batches: Iterable[Any], seconds: float) -> float:

@@ -123,7 +123,7 @@ def normalized_digits(
     strokes on a ground (one even grey is neither ink nor ground), or if it has more digits than `most`.
     """
     grey, size = _grey_of(picture, megapixels)
-    ink = _ink_of(grey)
+    ink = ink_from_grey(grey)
     labels, digits = _digits_of(ink, most)
     bilevel = labels > 0
     pixels = np.stack([_pixels_of(ink, labels, digit) for digit in digits])
@@ -303,7 +303,7 @@ def _boxes_in_picture(boxes: _Ints, shape: tuple[int, ...], size: tuple[int, int
 # From grey to ink
 
 
-def _ink_of(grey: Pixels) -> Pixels:
+def ink_from_grey(grey: Pixels) -> Pixels:
     """How much darker or lighter than its ground each pixel is: uint8 [H, W], 0 none ... 255 all.
 
     Raises PictureError if nothing stands out from the ground.

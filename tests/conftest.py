@@ -146,7 +146,7 @@ def choosy(
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, one for all browser tests."""
+    """Chromium, one for all browser tests of a process."""
     try:
         with chromium() as browser:
             yield browser

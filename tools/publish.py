@@ -83,7 +83,8 @@ STEPS = (
         "lines-report",
         ("-m", "digit_generator.evaluation.lines", "--data-dir", DATA_DIR, "--out", "docs"),
         (
-            *(*STYLED, f"{PACKAGE}/number.py", f"{EVALUATION}/lines.py", f"{EVALUATION}/protocol.py"),
+            *(*STYLED, f"{PACKAGE}/number.py", f"{PACKAGE}/normalize.py"),
+            *(f"{EVALUATION}/{name}.py" for name in ("lines", "amounts", "protocol")),
             *(f"{EVALUATION}/networks/{name}.py" for name in ("ocr", "reader")),
         ),
         ("docs/lines.json", "docs/lines.md"),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -33,6 +33,13 @@ MNIST_SHA256 = {
 
 class EvaluationError(DigitGeneratorError):
     """What came cannot be measured; the message is a sentence for a person."""
+
+
+class Lines(NamedTuple):
+    """Pictures of lines, uint8 [H, W] each, and what they read."""
+
+    pictures: list[Pixels]
+    texts: list[str]
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from digit_generator.evaluation.networks.writers import (
     likeness,
     places_of,
 )
+from digit_generator.evaluation.options import report_options
 from digit_generator.evaluation.writers import writers_from_folder
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator, pixels_from_images
@@ -74,14 +75,7 @@ Pairs = tuple[Digits, Digits]
 
 
 @click.command()
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), required=True, help="MNIST.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Gets hands.json, hands.md and images/hands.png.",
-)
-@click.option("--weights", type=click.Path(path_type=Path), help="Other weights than those that ship.")
+@report_options("hands.json, hands.md and images/hands.png")
 @click.option("--digits", type=click.IntRange(SHOWN), default=DIGITS, show_default=True)
 @click.option(
     "--network",

@@ -3,19 +3,20 @@ docs/lines.md.
 
 python -m digit_generator.evaluation.lines --data-dir mnist --out docs
 
-The same small reader (networks/reader.py) is trained three times, for the same number of steps: on generated
-lines alone, on lines put together from MNIST's training digits, and on both. All lines are set by the same
-rules (number.line_from_cells) from digit strings drawn in the same way. Each reader reads lines put together
-from MNIST's test digits, which none of them has seen.
+The same small reader (networks/reader.py) is trained on generated lines alone, on lines put together from
+MNIST's training digits, and on both: several times each, from other first weights, for the same number of
+steps. All lines are set by the same rules (number.line_from_cells) from digit strings drawn in the same way.
+Each reader reads lines put together from MNIST's test digits, and amounts that people wrote on cheques
+(amounts.py). None has seen any of these.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import numpy as np
@@ -24,19 +25,23 @@ from tqdm import tqdm
 
 from digit_generator.bulk import BulkGenerator
 from digit_generator.cli.options import Mistake, replace_unprintable
+from digit_generator.evaluation.amounts import amounts_from_folder
 from digit_generator.evaluation.cache import write_json
-from digit_generator.evaluation.data import Digits, EvaluationError, Pixels, mnist_from_folder
+from digit_generator.evaluation.data import Digits, EvaluationError, Lines, mnist_from_folder
 from digit_generator.evaluation.networks.ocr import ocr_texts
 from digit_generator.evaluation.networks.reader import texts_of_reader, trained_reader
+from digit_generator.evaluation.options import report_options
 from digit_generator.evaluation.protocol import LINE_READER, LineTraining
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.number import line_from_cells, lines_in_order
 from digit_generator.weights import WeightsError
 
-TRAINING_LINES = 2500
+TRAINING_LINES = 10_000
 """Generated, and as many put together from MNIST's training digits."""
-TEST_LINES = 1200
+TEST_LINES = 5000
+READERS = 3
+"""For each kind of lines, from different first weights: their spread says what a difference means."""
 OCR_LINES = 200
 SHORTEST, LONGEST = 3, 5  # digits of a line
 ONE_HAND = 10
@@ -47,55 +52,55 @@ FIRST_SEED = 2_800_000_000  # of generated lines and their digits
 _BLOCK = re.compile(r"(<!-- reader:begin -->\n).*?(<!-- reader:end -->)", re.DOTALL)
 
 
-class Lines(NamedTuple):
-    """Pictures, uint8 [H, W] each, and what they read."""
-
-    pictures: list[Pixels]
-    texts: list[str]
-
-
 @click.command()
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), required=True, help="MNIST.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Gets lines.json, and the table in its lines.md, if that is there.",
-)
-@click.option("--weights", type=click.Path(path_type=Path), help="A generator.pth.")
+@report_options("lines.json, and the table in its lines.md, if that is there")
 @click.option("--lines", type=click.IntRange(100), default=TRAINING_LINES, show_default=True)
 @click.option("--test-lines", type=click.IntRange(100), default=TEST_LINES, show_default=True)
 @click.option("--steps", type=click.IntRange(10), default=LINE_READER.steps, show_default=True)
-def main(data_dir: Path, out: Path, weights: Path | None, lines: int, test_lines: int, steps: int) -> None:
-    """Train the reader on generated, real and both kinds of lines, and read real ones (ten minutes)."""
+@click.option("--readers", type=click.IntRange(1, 100), default=READERS, show_default=True)
+@click.option("--amounts/--no-amounts", default=True, help="Read amounts on cheques too, a download of 3 MB.")
+def main(
+    data_dir: Path,
+    out: Path,
+    weights: Path | None,
+    lines: int,
+    test_lines: int,
+    steps: int,
+    readers: int,
+    amounts: bool,
+) -> None:
+    """Train readers on generated, real and both kinds of lines, and read real ones (20 minutes, one core)."""
     torch.set_num_threads(1)
     try:
         generator = DigitGenerator.load(weights)
         train, test = mnist_from_folder(data_dir, "train"), mnist_from_folder(data_dir, "t10k")
+        unseen = {"mnist": lines_from_digits(test, test_lines, seed=3)}
+        if amounts:
+            unseen["amounts"] = amounts_from_folder(data_dir)
     except (EvaluationError, WeightsError) as error:
         raise Mistake(str(error)) from error
     generated = generated_lines(generator, lines, seed=1)
     real = lines_from_digits(train, lines, seed=2)
-    unseen = lines_from_digits(test, test_lines, seed=3)
+    both = Lines(generated.pictures + real.pictures, generated.texts + real.texts)
     setting = LINE_READER._replace(steps=steps)
     report: dict[str, Any] = {
         "weights_sha256": generator.digest,
         "choice_sha256": generator.choice_digest,
         "lines": lines,
-        "test_lines": test_lines,
+        "test_lines": {name: len(some.texts) for name, some in unseen.items()},
         "steps": steps,
         "batch": setting.batch,
         "readers": {
-            "generated": reader_errors(generated, unseen, setting),
-            "real": reader_errors(real, unseen, setting),
-            "both": reader_errors(
-                Lines(generated.pictures + real.pictures, generated.texts + real.texts), unseen, setting
-            ),
+            name: [
+                reader_errors(some, unseen, setting._replace(seed=setting.seed + number))
+                for number in range(readers)
+            ]
+            for name, some in (("generated", generated), ("real", real), ("both", both))
         },
         "ocr_lines": OCR_LINES,
         "ocr": {
             name: errors(ocr_texts(some.pictures[:OCR_LINES]), some.texts[:OCR_LINES])
-            for name, some in (("generated", generated), ("real", unseen))
+            for name, some in (("generated", generated), *unseen.items())
         },
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -144,11 +149,13 @@ def generated_lines(generator: DigitGenerator, count: int, seed: int) -> Lines:
     return Lines(pictures, texts)
 
 
-def reader_errors(lines: Lines, unseen: Lines, setting: LineTraining) -> dict[str, float]:
-    """`errors` of a reader that has learned from `lines`, on the `unseen`."""
+def reader_errors(
+    lines: Lines, unseen: Mapping[str, Lines], setting: LineTraining
+) -> dict[str, dict[str, float]]:
+    """`errors` of a reader that has learned from `lines`, on each kind of the `unseen`."""
     training = trained_reader(lines.pictures, lines.texts, setting)
     *_, (_, reader) = tqdm(training, total=setting.steps, unit="steps", desc="reader")
-    return errors(texts_of_reader(reader, unseen.pictures), unseen.texts)
+    return {name: errors(texts_of_reader(reader, some.pictures), some.texts) for name, some in unseen.items()}
 
 
 def errors(read: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
@@ -178,39 +185,52 @@ def page_with_table(page: str, report: dict[str, Any]) -> str:
 
 
 def table_from_report(report: dict[str, Any]) -> str:
-    """The report as tables, with what was measured and from what."""
+    """The report as a table, with what was measured and from what."""
     names = {
         "generated": f"{report['lines']:,} generated lines, no real one",
         "real": f"{report['lines']:,} lines of MNIST's training digits",
         "both": f"both, {2 * report['lines']:,} lines",
     }
+    columns = {
+        ("mnist", "character"): "characters read wrong",
+        ("mnist", "line"): "lines read wrong",
+        ("amounts", "character"): "characters of amounts",
+        ("amounts", "line"): "amounts read wrong",
+    }
+    columns = {kind: words for kind, words in columns.items() if kind[0] in report["test_lines"]}
     rows = [
-        f"| {words} | {_cell(report['readers'][name], 'character', report)} "
-        f"| {_cell(report['readers'][name], 'line', report)} |"
+        f"| {words} | " + " | ".join(_cell(report["readers"][name], *kind) for kind in columns) + " |"
         for name, words in names.items()
     ]
-    ocr = report["ocr"]
+    tests, readers = report["test_lines"], len(report["readers"]["both"])
+    read = f"{tests['mnist']:,} lines of MNIST's test digits"
+    wrong = {name: f"{100 * share['character']:.1f} %" for name, share in report["ocr"].items()}
+    by_ocr = f"{wrong['generated']} of the characters of {report['ocr_lines']} generated lines wrong"
+    by_ocr += f", and {wrong['mnist']} of as many of MNIST's"
+    if "amounts" in tests:
+        read += f" and {tests['amounts']:,} amounts on cheques"
+        by_ocr += f", and {wrong['amounts']} of as many amounts"
+    behind = "One reader is behind each figure."
+    if readers > 1:
+        behind = f'{readers} readers are behind each figure; "±" is their standard deviation.'
     return "\n".join(
         [
-            "| the reader has learned from | characters read wrong | lines read wrong |",
-            "|---|---|---|",
+            f"| the reader has learned from | {' | '.join(columns.values())} |",
+            "|---" * (1 + len(columns)) + "|",
             *rows,
             "",
-            f"Read: {report['test_lines']:,} lines of MNIST's test digits, which no reader has seen. Each "
-            f"took {report['steps']:,} steps of {report['batch']} lines. PP-OCR, which never saw this "
-            f"project, reads {100 * ocr['generated']['character']:.1f} % of the characters of "
-            f"{report['ocr_lines']} generated lines wrong, and "
-            f"{100 * ocr['real']['character']:.1f} % of as many real ones. "
-            f"Weights: SHA-256 `{report['weights_sha256'][:16]}`.",
+            f"Read: {read}, which no reader has seen. Each took {report['steps']:,} steps of "
+            f"{report['batch']} lines. {behind} PP-OCR, which never saw this project, "
+            f"reads {by_ocr}. Weights: SHA-256 `{report['weights_sha256'][:16]}`.",
         ]
     )
 
 
-def _cell(measured: dict[str, float], name: str, report: dict[str, Any]) -> str:
-    share = measured[name]
-    if name == "character":
-        return f"{100 * share:.2f} %"
-    return f"{100 * share:.1f} ± {100 * math.sqrt(share * (1 - share) / report['test_lines']):.1f} %"
+def _cell(readers: Sequence[Mapping[str, Mapping[str, float]]], kind: str, share: str) -> str:
+    """The mean of the readers and, of several, their standard deviation."""
+    shares = [100 * reader[kind][share] for reader in readers]
+    spread = f" ± {statistics.stdev(shares):.2f}" if len(shares) > 1 else ""
+    return f"{statistics.mean(shares):.2f}{spread} %"
 
 
 if __name__ == "__main__":

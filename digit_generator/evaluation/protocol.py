@@ -148,5 +148,5 @@ class LineTraining(NamedTuple):
     seed: int
 
 
-LINE_READER = LineTraining(steps=1000, batch=32, rate=3e-3, seed=5)
+LINE_READER = LineTraining(steps=3000, batch=32, rate=3e-3, seed=5)
 """Every reader takes as many steps, however many lines it learns from."""

@@ -25,6 +25,7 @@ from digit_generator.evaluation.data import Digits, EvaluationError, Floats, Pix
 from digit_generator.evaluation.networks.classifier import features_and_probabilities
 from digit_generator.evaluation.networks.judges import judge
 from digit_generator.evaluation.networks.ocr import ocr_texts
+from digit_generator.evaluation.options import report_options
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.number import line_from_cells, texts_from_pattern, write_number
@@ -46,14 +47,7 @@ MIN_READ = 0.98
 
 
 @click.command()
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), required=True, help="MNIST.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Gets style.json, style.md.",
-)
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights with a style file beside them.")
+@report_options("style.json and style.md")
 @click.option("--images", type=click.IntRange(10), default=IMAGES, show_default=True)
 @click.option("--strips", type=click.IntRange(10), default=STRIPS, show_default=True)
 def main(data_dir: Path, out: Path, weights: Path | None, images: int, strips: int) -> None:

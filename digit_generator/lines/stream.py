@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import datasets
 
 ENDLESS = 2**62
-_DIGITS_TOGETHER, _LINES_TOGETHER = 1024, 32
+_DIGITS_TOGETHER, _LINES_TOGETHER = 1024, 64
 
 
 class StreamError(DigitGeneratorError):

@@ -69,7 +69,9 @@ def test_a_changed_byte_is_noticed(small_mnist):
         mnist_from_folder(small_mnist, "t10k")
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"x" * 1000)[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b"x" * 1000)[:-9]], ids=["empty", "another", "cut short"]
+)
 def test_a_broken_archive_is_a_sentence_too(small_mnist, content):
     (small_mnist / "t10k-labels-idx1-ubyte.gz").write_bytes(content)
     with pytest.raises(EvaluationError, match="differs from MNIST's published file"):

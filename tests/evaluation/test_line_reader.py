@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,21 +70,32 @@ def test_the_reader_learns_bars_of_two_widths() -> None:
 
 def test_the_table_goes_into_the_page_and_is_told_where_there_is_no_place() -> None:
     wrong = {"character": 0.0123, "line": 0.05}
-    report = {
+    report: dict[str, Any] = {
         "weights_sha256": "ab" * 32,
         "lines": 2500,
-        "test_lines": 1200,
+        "test_lines": {"mnist": 1200},
         "steps": 1000,
         "batch": 32,
-        "readers": {"generated": wrong, "real": wrong, "both": wrong},
+        "readers": {key: [{"mnist": wrong}] for key in ("generated", "real", "both")},
         "ocr_lines": 200,
-        "ocr": {"generated": wrong, "real": {"character": 0.02, "line": 0.1}},
+        "ocr": {"generated": wrong, "mnist": {"character": 0.02, "line": 0.1}},
     }
     page = "a\n<!-- reader:begin -->\nold\n<!-- reader:end -->\nb\n"
     told = lines.page_with_table(page, report)
     assert "old" not in told
-    assert "| both, 5,000 lines | 1.23 % | 5.0 ± 0.6 % |" in told
+    assert "| both, 5,000 lines | 1.23 % | 5.00 % |" in told
+    assert "standard deviation" not in told
     assert lines.page_with_table(told, report) == told
+    # Several readers, and amounts: each figure has their mean and spread.
+    better = {"mnist": {"character": 0.0103, "line": 0.03}, "amounts": {"character": 0.2, "line": 0.5}}
+    worse = {"mnist": wrong, "amounts": {"character": 0.3, "line": 0.5}}
+    report["test_lines"]["amounts"] = 1205
+    report["readers"] = {key: [better, worse] for key in ("generated", "real", "both")}
+    report["ocr"]["amounts"] = wrong
+    told = lines.page_with_table(page, report)
+    assert "| both, 5,000 lines | 1.13 ± 0.14 % | 4.00 ± 1.41 % | 25.00 ± 7.07 % | 50.00 ± 0.00 % |" in told
+    assert "and 1,205 amounts on cheques, which no reader has seen" in told
+    assert "2 readers are behind each figure" in told
     with pytest.raises(EvaluationError, match="has no <!-- reader:begin -->"):
         lines.page_with_table("a", report)
 
