@@ -38,7 +38,7 @@ from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
-REJECTED = (0.03, 0.05, 0.08, 0.12, 0.2)
+REJECTED = (0.05, 0.08, 0.12, 0.2, 0.3)
 """Of the first z of a digit, by position; of the first z of a hand, HANDS_REJECTED."""
 HANDS_REJECTED = (0.2, 0.3, 0.5, 0.7, 0.85)
 
