@@ -22,7 +22,7 @@ def main() -> None:
         for scheme in ("light", "dark"):
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
             page.goto(url)
-            page.wait_for_selector("#tiles figure")
+            page.wait_for_selector("#tiles figure", timeout=120_000)  # a busy machine takes its time
             bottom = page.locator("#draw").evaluate("each => each.getBoundingClientRect().bottom")
             clip = {"x": 0, "y": 0, "width": WIDTH, "height": min(HEIGHT, round(bottom) + MARGIN)}
             page.screenshot(path=out / f"web-{scheme}.png", clip=clip)
