@@ -28,7 +28,7 @@ QUICK = 20.0
 """Milliseconds, as the request lets expect them, from which on work is slow."""
 
 MOST_TOGETHER = 100
-"""Digits drawn in one batch for several who wait: 40 ms. One who wants more gets them alone."""
+"""Digits drawn in one batch for several who wait. A request for more is drawn alone."""
 
 _WATCH_AFTER = 0.05  # seconds: most answers are there by then, and nobody needs to look who has left
 
@@ -112,7 +112,7 @@ class Kept:
 
 
 class Together:
-    """Digits for all who wait at the same time, in one batch, which takes half as long as one by one.
+    """Digits for all who wait at the same time, in one batch, which takes less time than one by one.
 
     Whoever's turn it is draws for the others, too. No thread of its own; serves any number of threads.
     """

@@ -76,7 +76,7 @@ def turn() -> threading.Lock:
 
 
 def digits_together(generator: Generator, digit: int, seeds: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """`generator.digits`, drawn with those that other visitors wait for: many at once take half as long."""
+    """`generator.digits`, drawn with those that other visitors wait for, which takes less time."""
     if isinstance(generator, PlaceholderGenerator):
         return generator.digits(digit, seeds)
     return drawing.ask(generator, digit, seeds).pixels()

@@ -1,4 +1,4 @@
-"""Pictures of any kind become MNIST's pixels; what is no picture of digits is told in one sentence."""
+"""Pictures of any kind become MNIST's pixels; a picture without digits is refused with one sentence."""
 
 from __future__ import annotations
 

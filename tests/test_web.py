@@ -85,6 +85,25 @@ def test_the_finish_and_the_choice_have_pythons_constants() -> None:
     assert f"\nexport const NEATEST = {choose.NEATEST}\n" in (WEB / "address.js").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ('<meta http-equiv="Content-Security-Policy"', ">"),
+        ('<div id="not-started"', "</div>"),
+        ('<div id="signs"', "</section>"),
+        ("<footer", "</footer>"),
+    ],
+    ids=["policy", "not started", "number", "footer"],
+)
+def test_what_both_pages_have_is_alike(first: str, last: str) -> None:
+    parts = []
+    for page in ("index.html", "hand.html"):
+        text = (WEB / page).read_text(encoding="utf-8")
+        start = text.index(first)
+        parts.append(text[start : text.index(last, start)])
+    assert parts[0] == parts[1]
+
+
 def test_the_fit_has_pythons_constants() -> None:
     written = constants("fit.js")
     assert len(written) == 13

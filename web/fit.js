@@ -1,8 +1,8 @@
 // From handwritten digits to the hand that draws them, by the method of digit_generator/hand.py, which gives the reasons.
 //
 // Python solves each Gauss-Newton step with the whole Jacobian. Here, conjugate gradients (Hestenes and Stiefel 1952) need
-// only how the picture changes along one direction and back, a dozen times, which is a tenth of the work; and the walks
-// from the four starts go side by side, so that each weight is read once for all of them.
+// only how the picture changes along one direction and back, which is less work; and the walks from the four starts go
+// side by side, so that each weight is read once for all of them.
 
 import { LATENT_SIZE, latentsFromSeed } from './random.js'
 import { LEAKY_SLOPE, SIZE } from './network.js'

@@ -12,16 +12,13 @@ import hashlib
 import io
 import json
 import tarfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from digit_generator.evaluation.data import EvaluationError, Lines, Pixels
-from digit_generator.files import write_whole
+from digit_generator.evaluation.data import EvaluationError, Lines, Pixels, download
 from digit_generator.normalize import PictureError, ink_from_grey
 
 COMMIT = "ffb6268437de5d18d94bc111f83458ff43a267ef"
@@ -46,7 +43,9 @@ def amounts_from_folder(folder: Path) -> Lines:
     """
     path = folder / _ARCHIVE
     if not path.exists():
-        _download(path)
+        download(
+            SOURCE, path, f"put it into {path.parent} as {path.name}, or measure without it by --no-amounts"
+        )
     files = _files(path)
     if content_sha256(files) != CONTENT_SHA256:
         raise EvaluationError(f"{path} holds other files than expected: delete it to download it again.")
@@ -115,16 +114,3 @@ def _files(path: Path) -> dict[str, bytes]:
     except (OSError, EOFError, tarfile.TarError) as error:
         raise EvaluationError(f"{path} cannot be read ({error}): delete it to download it again.") from error
     return files
-
-
-def _download(path: Path) -> None:
-    try:
-        with urllib.request.urlopen(SOURCE, timeout=60) as response:
-            data = response.read()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data)
-    except (OSError, urllib.error.URLError) as error:
-        raise EvaluationError(
-            f"{SOURCE} could not be downloaded ({error}): put it into {path.parent} as {path.name},"
-            " or measure without it by --no-amounts."
-        ) from error

@@ -60,7 +60,7 @@ _BLOCK = 2000
     "--images", type=click.IntRange(100), default=IMAGES, show_default=True, help="To measure each position."
 )
 def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: int, images: int) -> None:
-    """Learn which z of FILE are rejected, and write the choice file beside it (twenty minutes).
+    """Learn which z of FILE are rejected, and write the choice file beside it (five minutes).
 
     --reject and --reject-hands are of what comes without being asked for; neater positions reject at least
     as much.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import urllib.error
+import urllib.request
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.evaluation.protocol import LEARNED_IMAGES, SPLIT_SEED, Against
+from digit_generator.files import write_whole
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -145,6 +148,18 @@ class RealSide:
         return cls(
             against, learned, reference, halves[:half], halves[half:], known, not_copied, not_copied_known
         )
+
+
+def download(url: str, path: Path, otherwise: str) -> None:
+    """Fetch a file into its folder, whole or not at all. EvaluationError, with what to do `otherwise`, if it
+    fails."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as response:
+            data = response.read()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
+    except (OSError, urllib.error.URLError) as error:
+        raise EvaluationError(f"{url} could not be downloaded ({error}): {otherwise}.") from error
 
 
 def _published_bytes(folder: Path, name: str) -> bytes:

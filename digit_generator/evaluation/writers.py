@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import urllib.error
-import urllib.request
 import zlib
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from digit_generator.evaluation.data import EvaluationError, Labels
-from digit_generator.files import write_whole
+from digit_generator.evaluation.data import EvaluationError, Labels, download
 
 SOURCE = "https://raw.githubusercontent.com/facebookresearch/qmnist/master/"
 TABLE_SHA256 = {  # of the decompressed files
@@ -37,7 +34,9 @@ def writers_from_folder(folder: Path, part: Literal["train", "test"]) -> Labels:
     name = f"qmnist-{part}-labels-idx2-int"
     path = folder / f"{name}.gz"
     if not path.exists():
-        _download(path)
+        download(
+            f"{SOURCE}{path.name}", path, f"put it into {path.parent} from github.com/facebookresearch/qmnist"
+        )
     try:
         data = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
@@ -48,16 +47,3 @@ def writers_from_folder(folder: Path, part: Literal["train", "test"]) -> Labels:
         )
     table = np.frombuffer(data[12:], ">i4").reshape(-1, 8)
     return table[: _MNIST[part], _WRITER].astype(np.int64)
-
-
-def _download(path: Path) -> None:
-    try:
-        with urllib.request.urlopen(f"{SOURCE}{path.name}", timeout=30) as response:
-            data = response.read()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data)
-    except (OSError, urllib.error.URLError) as error:
-        raise EvaluationError(
-            f"{path.name} could not be downloaded ({error}): put it into {path.parent} from"
-            " github.com/facebookresearch/qmnist."
-        ) from error

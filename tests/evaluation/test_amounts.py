@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_it_is_downloaded_once_and_a_failure_says_what_to_do(
         asked.append(url)
         return io.BytesIO(data)
 
-    monkeypatch.setattr(amounts.urllib.request, "urlopen", answer)
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
     for _ in range(2):
         assert amounts_from_folder(tmp_path / "new").texts == ["714"]
     assert asked == [amounts.SOURCE]
@@ -110,7 +111,7 @@ def test_it_is_downloaded_once_and_a_failure_says_what_to_do(
     def no_answer(url: str, timeout: float) -> io.BytesIO:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(amounts.urllib.request, "urlopen", no_answer)
+    monkeypatch.setattr(urllib.request, "urlopen", no_answer)
     with pytest.raises(EvaluationError, match=r"no route to host.*put it into .* --no-amounts"):
         amounts_from_folder(tmp_path / "other")
     assert not (tmp_path / "other").exists()
