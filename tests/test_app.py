@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from digit_generator import DigitGenerator, weights
 from digit_generator.choose import choice_path
 from digit_generator.render import svg_from_pixels
+from screens import model
 from screens.picture import image_from_pixels, source_from_bytes
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -307,6 +308,23 @@ def test_earlier_sets_are_one_click_away(ours: Path) -> None:
     for _ in range(6):
         generate(page)
     assert len(before(page)) == 4
+
+
+def test_a_click_draws_one_set_and_none_that_was_shown_lately(
+    ours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def draw_counted(generator: DigitGenerator, digit: int, seeds: range) -> object:
+        drawn.append((digit, seeds))
+        return generator.digits(digit, seeds)
+
+    monkeypatch.setattr(model, "digits_together", draw_counted)
+    page = visit()
+    for _ in range(3):
+        generate(page)
+    checked(page.button_group(key="bring_back").select(before(page)[1]).run())
+    assert len(drawn) == len(set(drawn)) == 4
 
 
 def test_a_picked_digit_says_that_it_comes_next(ours: Path) -> None:

@@ -18,6 +18,7 @@ from digit_generator.generate import latents_from_seeds, pixels_from_images
 from digit_generator.hand import (
     LIKE,
     NEAR,
+    Found,
     Hand,
     HandError,
     costs_of_digits,
@@ -96,6 +97,14 @@ def test_another_digit_is_one_that_costs_less_by_far() -> None:
     np.testing.assert_array_equal(unlike(costs, [7, 7, 7, 7]), [True, False, True, False])
     np.testing.assert_array_equal(unlike(costs, [2, 2, 2, 2]), [False, False, False, True])
     np.testing.assert_array_equal(unlike(costs, [5, 5, 5, 5]), [True] * 4)
+
+
+def test_what_no_digit_is_near_to_is_too_far_whatever_it_costs(ours: DigitGenerator) -> None:
+    costs = np.full((2, 10), 100.0)
+    costs[:, 7] = 10
+    hand = Hand(np.zeros(100), ours.digest)
+    found = Found(hand, np.array([7, 7]), np.zeros((2, 1, 28, 28)), np.array([0.9 * NEAR, 1.1 * NEAR]))
+    np.testing.assert_array_equal(too_far(found, costs), [False, True])
 
 
 def test_what_no_hand_can_be_found_in(generator: DigitGenerator) -> None:
