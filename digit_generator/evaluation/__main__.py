@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,9 +11,10 @@ from digit_generator.evaluation import protocol
 from digit_generator.evaluation.cache import Cache, write_json
 from digit_generator.evaluation.card import ALL, markdown_from_card, table, warnings_of
 from digit_generator.evaluation.data import EvaluationError
+from digit_generator.evaluation.options import check_folders
 from digit_generator.evaluation.publish import CLASSIC, card_and_by_eye, classic_beside, other_cards
 from digit_generator.evaluation.report import make_card, source_from_file
-from digit_generator.files import check_writable, write_whole
+from digit_generator.files import write_whole
 from digit_generator.weights import WeightsError, find_weights
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -75,17 +75,6 @@ def main(
     for warning in warnings_of(card):
         click.echo(f"Warning: {warning}", err=True)
     click.echo(out / "quality.md")
-
-
-def check_folders(folders: Mapping[str, Path]) -> None:
-    """Raises Mistake, before anything is measured, if one of the options' folders cannot be written."""
-    for option, folder in folders.items():
-        try:
-            check_writable(folder)
-        except OSError as error:
-            raise Mistake(
-                f"{folder} cannot be written ({error.strerror}): choose another folder with {option}."
-            ) from None
 
 
 if __name__ == "__main__":

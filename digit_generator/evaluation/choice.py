@@ -33,6 +33,7 @@ from digit_generator.evaluation.data import Digits, EvaluationError, Labels, mni
 from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
 from digit_generator.evaluation.neat import IMAGES, costs
 from digit_generator.evaluation.networks.judges import judge
+from digit_generator.evaluation.options import check_folders
 from digit_generator.evaluation.protocol import LEARNED_IMAGES
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
@@ -65,6 +66,7 @@ def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: 
     --reject and --reject-hands are of what comes without being asked for; neater positions reject at least
     as much.
     """
+    check_folders({"FILE": file.parent})
     try:
         generator = DigitGenerator.load(file, every_z=True)
         train = mnist_from_folder(data_dir, "train")

@@ -25,6 +25,7 @@ from digit_generator.evaluation.data import (
     random_part,
 )
 from digit_generator.evaluation.measures.two_sample import two_sample_test
+from digit_generator.evaluation.options import check_folders
 from digit_generator.evaluation.protocol import TWO_SAMPLE
 from digit_generator.evaluation.report import Source, source_from_file
 from digit_generator.files import write_whole
@@ -75,6 +76,8 @@ VIEWS: dict[str, Callable[[Pixels], Pixels]] = {
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Gets greys.md.")
 def main(file: Path, data_dir: Path, out: Path | None) -> None:
     """How often the digits of FILE are told from real ones, with ever fewer grey levels."""
+    if out:
+        check_folders({"--out": out})
     try:
         source = source_from_file(file)
         halves = random_part(mnist_from_folder(data_dir, "train")[-LAST_IMAGES:], LAST_IMAGES)
@@ -95,11 +98,7 @@ def main(file: Path, data_dir: Path, out: Path | None) -> None:
     if out is None:
         click.echo(page)
         return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / "greys.md", page.encode())
-    except OSError as error:
-        raise Mistake(f"{out} cannot be written to ({error.strerror}): name a folder with --out.") from error
+    write_whole(out / "greys.md", page.encode())
     click.echo(out / "greys.md")
 
 

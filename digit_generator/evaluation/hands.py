@@ -38,7 +38,7 @@ from digit_generator.evaluation.networks.writers import (
     likeness,
     places_of,
 )
-from digit_generator.evaluation.options import report_options
+from digit_generator.evaluation.options import check_folders, report_options
 from digit_generator.evaluation.writers import writers_from_folder
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator, pixels_from_images
@@ -84,6 +84,7 @@ Pairs = tuple[Digits, Digits]
 )
 def main(data_dir: Path, out: Path, weights: Path | None, digits: int, network: Path | None) -> None:
     """Measure how true the hands are that these weights find and write (eight minutes on one core)."""
+    check_folders({"--out": out})
     try:
         generator = DigitGenerator.load(weights)
         learned, real = mnist_from_folder(data_dir, "train"), mnist_from_folder(data_dir, "t10k")

@@ -30,7 +30,7 @@ from digit_generator.evaluation.cache import write_json
 from digit_generator.evaluation.data import Digits, EvaluationError, Lines, mnist_from_folder
 from digit_generator.evaluation.networks.ocr import ocr_texts
 from digit_generator.evaluation.networks.reader import texts_of_reader, trained_reader
-from digit_generator.evaluation.options import report_options
+from digit_generator.evaluation.options import check_folders, report_options
 from digit_generator.evaluation.protocol import LINE_READER, LineTraining
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
@@ -71,6 +71,7 @@ def main(
 ) -> None:
     """Train readers on generated, real and both kinds of lines, and read real ones (20 minutes, one core)."""
     torch.set_num_threads(1)
+    check_folders({"--out": out})
     try:
         generator = DigitGenerator.load(weights)
         train, test = mnist_from_folder(data_dir, "train"), mnist_from_folder(data_dir, "t10k")
@@ -103,7 +104,6 @@ def main(
             for name, some in (("generated", generated), *unseen.items())
         },
     }
-    out.mkdir(parents=True, exist_ok=True)
     write_json(out / "lines.json", report)
     click.echo(out / "lines.json")
     page = out / "lines.md"

@@ -1,12 +1,15 @@
-"""The options that the reports share."""
+"""What the command lines of the ruler share: options, and folders that are checked before the work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+
+from digit_generator.cli.options import Mistake
+from digit_generator.files import check_writable
 
 
 def report_options(files: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -24,3 +27,14 @@ def report_options(files: str) -> Callable[[Callable[..., None]], Callable[..., 
         return command
 
     return with_options
+
+
+def check_folders(folders: Mapping[str, Path]) -> None:
+    """Raises Mistake, before anything is measured, if one of the options' folders cannot be written."""
+    for option, folder in folders.items():
+        try:
+            check_writable(folder)
+        except OSError as error:
+            raise Mistake(
+                f"{folder} cannot be written ({error.strerror}): choose another folder with {option}."
+            ) from None

@@ -49,6 +49,7 @@ from digit_generator.evaluation.networks.classifier import (
     new_classifier,
     training,
 )
+from digit_generator.evaluation.options import check_folders
 from digit_generator.files import write_whole
 from digit_generator.finish import finished_pixels
 from digit_generator.generate import BATCHNORM_EPS, LEAKY_SLOPE, DigitGenerator
@@ -260,6 +261,7 @@ def _shown_broken(generator: DigitGenerator, train: Digits) -> Digits:
 def main(file: Path, data_dir: Path, out: Path, steps: int, neat: int) -> None:
     """Refine the weights of FILE, with the choice file beside it (ten minutes)."""
     started = monotonic()
+    check_folders({"--out": out.parent})
     try:
         generator = DigitGenerator.load(file, neat=neat)
         if (generator.provenance or {}).get("refined"):

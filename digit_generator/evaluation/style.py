@@ -25,7 +25,7 @@ from digit_generator.evaluation.data import Digits, EvaluationError, Floats, Pix
 from digit_generator.evaluation.networks.classifier import features_and_probabilities
 from digit_generator.evaluation.networks.judges import judge
 from digit_generator.evaluation.networks.ocr import ocr_texts
-from digit_generator.evaluation.options import report_options
+from digit_generator.evaluation.options import check_folders, report_options
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.number import line_from_cells, texts_from_pattern, write_number
@@ -52,6 +52,7 @@ MIN_READ = 0.98
 @click.option("--strips", type=click.IntRange(10), default=STRIPS, show_default=True)
 def main(data_dir: Path, out: Path, weights: Path | None, images: int, strips: int) -> None:
     """Measure the style controls and the whole numbers of these weights (ten minutes)."""
+    check_folders({"--out": out})
     try:
         generator = DigitGenerator.load(weights)
         controls = StyleControls.load(generator)
@@ -66,7 +67,6 @@ def main(data_dir: Path, out: Path, weights: Path | None, images: int, strips: i
         }
     except (EvaluationError, StyleError, WeightsError) as error:
         raise Mistake(str(error)) from error
-    out.mkdir(parents=True, exist_ok=True)
     write_json(out / "style.json", report)
     write_whole(out / "style.md", markdown_from_report(json.loads(json.dumps(report))).encode())
     click.echo(out / "style.md")
