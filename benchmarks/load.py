@@ -33,9 +33,10 @@ ROOT = Path(__file__).resolve().parents[1]
 MEGABYTES = 512  # a server above it is killed, as small hosts do
 PAGES = ("", "number", "morph", "game", "dataset", "learn")
 STYLED = "digit=3&seed={seed}&thickness=3&slant=0.2&width=14"
-FIVE = "/api/digits/7.png?seed=1&count=5"
+FIVE = "/api/digits/7.png?count=5&seed="
 HEALTH = "/api/health"
-DEAREST = "/api/numbers/123456789012345678901234.png?scale=10&seed=1"
+DEAREST = "/api/numbers/123456789012345678901234.png?scale=10&seed="
+_seeds = itertools.count(step=5)  # no answer is kept of any
 EMPTY = 'import streamlit as st\n\nst.title("Empty", anchor=False)\nst.button("Generate")\n'
 
 
@@ -184,10 +185,11 @@ def api_server() -> Iterator[str]:
 
 
 async def asking(port: int, address: str, until: float, statuses: Counter[int], times: list[float]) -> None:
-    """Ask for one address again and again over one connection."""
+    """Ask again and again over one connection; for another seed each time, where the address ends with one."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    request = f"GET {address} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     while time.perf_counter() < until:
+        seed = str(next(_seeds)) if address.endswith("=") else ""
+        request = f"GET {address}{seed} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         start = time.perf_counter()
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
