@@ -1,6 +1,7 @@
 # The page in a container, for Railway, for Hugging Face Spaces and for a machine of one's own:
 #     docker build --tag digits . && docker run --rm --publish 8501:8501 digits
-FROM python:3.11-slim
+# Python 3.12.14 on Debian 13, for every architecture; Dependabot proposes newer ones.
+FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 
 # Hugging Face runs a container as user 1000; elsewhere it is simply not root.
 RUN useradd --create-home --uid 1000 visitor
