@@ -55,6 +55,7 @@ _BOX, _SIDE = 20, 28
 _SMALLEST_CROP = 10  # scan pixels: no smaller square is enlarged to 20x20
 _FINEST = 96  # pixels of a scan's side, at least, for what is drawn at another size
 _ENLARGED = 2**22  # pixels of such scans at a time
+_ENOUGH = 16  # images of one size, for which those of others are not needed
 _TOGETHER = 64  # images finished at a time, of about one size: what they need stays in the processor's cache
 
 Pixels = npt.NDArray[np.uint8]
@@ -152,10 +153,17 @@ def _size_table() -> _Ints:
 
 
 def _by_size(sizes: _Ints) -> Iterator[npt.NDArray[np.intp]]:
-    """The numbers of the images, a few at a time, such that those together are of about one size."""
+    """The numbers of the images, some at a time: of one size, or of neighbouring sizes where one has few."""
     order = np.argsort(sizes, kind="stable")
-    for start in range(0, len(order), _TOGETHER):
-        yield order[start : start + _TOGETHER]
+    start = 0
+    while start < len(order):
+        end = start + _TOGETHER
+        ordered = sizes[order[start:end]]
+        same = int(np.searchsorted(ordered, ordered[0], "right"))
+        if same >= _ENOUGH:
+            end = start + same
+        yield order[start:end]
+        start = end
 
 
 def _finished(
@@ -194,9 +202,12 @@ def _scan(raw: Pixels, sizes: _Ints, chance: npt.NDArray[np.uint32]) -> _Bools:
 
 
 def _tables(table_of: Callable[[int], _Float32], sizes: _Ints) -> _Float32:
-    """A table [size, 28] for each of the sizes, zeros below it: float32 [B, P, 28]."""
-    tables = np.zeros((len(sizes), int(sizes.max()) + 1, _SIDE), np.float32)
-    for table, size in zip(tables, sizes.tolist(), strict=True):
+    """A table [size, 28] for each of the sizes, zeros below it: float32 [B, P, 28], or [1, P, 28] for all
+    where they are equal."""
+    largest = int(sizes.max())
+    each = [largest] if sizes.min() == largest else sizes.tolist()
+    tables = np.zeros((len(each), largest + 1, _SIDE), np.float32)
+    for table, size in zip(tables, each, strict=True):
         table[:size] = table_of(size)
     return tables
 
