@@ -113,7 +113,7 @@ class BulkGenerator:
         def accepts(
             z: npt.NDArray[np.float64], hidden: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
         ) -> npt.NDArray[np.bool_]:
-            scores = choice.scores(hidden.astype(np.float64), labels)
+            scores = choice.scores(hidden, labels)
             unsure = np.flatnonzero(np.abs(scores - choice.digit_bound) <= _UNSURE)
             if len(unsure):
                 exact = self.generator.hidden(z[unsure], self.generator.label_emb[labels[unsure]])

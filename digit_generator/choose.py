@@ -134,9 +134,11 @@ class Choice:
     def scores(self, hidden: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64]) -> _Floats:
         """How likely each drawing is a whole digit, float64 [B], higher = more likely.
 
-        hidden: float [B, 1024], what goes into the generator's last layer; labels: int64 [B], 0...9.
+        hidden: float [B, 1024], what goes into the generator's last layer; labels: int64 [B], 0...9. From
+        float32 the scores are as exact as that, and take half of the time.
         """
-        units = hidden @ self.hidden_weight.T + self.label_weight[labels]  # [B, 64]
+        weight = self.hidden_weight.astype(hidden.dtype, copy=False)
+        units = hidden @ weight.T + self.label_weight[labels]  # [B, 64]
         units = np.maximum(units, _SLOPE * units)  # LeakyReLU
         scores: _Floats = units @ self.score_weight + self.score_bias
         return scores

@@ -13,12 +13,14 @@ network draws the lattice of levels that this leaves, so the network gives the s
 3. the box: crop, area average into 20x20, centre of mass (`finished_pixels`); or
    the edge: area average into 28x28, in place (`edged_pixels`), for what may not jump by a pixel.
 
-All of it is computed in whole numbers, which float32 products below 2^24 hold exactly, so that batch, order,
-threads and processor change nothing. Chance is a hash of (seed, digit, place).
+All of it is computed in whole numbers, which float32 products below 2^24 hold exactly, and float64 quotients
+of such numbers, rounded down, too. So batch, order, threads and processor change nothing. Chance is a hash of
+(seed, digit, place).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -53,7 +55,8 @@ _BOX, _SIDE = 20, 28
 _SMALLEST_CROP = 10  # scan pixels: no smaller square is enlarged to 20x20
 _FINEST = 96  # pixels of a scan's side, at least, for what is drawn at another size
 _ENLARGED = 2**22  # pixels of such scans at a time
-_CHUNK = 2048  # images finished at a time: 30 MB of working memory, and no faster with more
+_ENOUGH = 16  # images of one size, for which those of others are not needed
+_TOGETHER = 64  # images finished at a time, of about one size: what they need stays in the processor's cache
 
 Pixels = npt.NDArray[np.uint8]
 _Float32 = npt.NDArray[np.float32]
@@ -67,12 +70,12 @@ def finished_pixels(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDA
     labels, int [B], 0...9, and seeds, int [B], 0...2^32-1, decide only by chance how large the scan is and
     how its outline runs. A digit without ink stays empty.
     """
-    return _in_chunks(raw, labels, seeds, in_box=True)
+    return _finished(raw, labels, seeds, in_box=True)
 
 
 def edged_pixels(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer]) -> Pixels:
     """As `finished_pixels`, but every stroke stays where it is: no crop, no move to the centre of mass."""
-    return _in_chunks(raw, labels, seeds, in_box=False)
+    return _finished(raw, labels, seeds, in_box=False)
 
 
 def enlarged_pixels(
@@ -83,12 +86,13 @@ def enlarged_pixels(
     The scan is a whole number of times as large, at least three times, and averaged by area.
     """
     times = max(3, -(-_FINEST // side))
+    size = side * times
     finished = np.zeros((len(raw), side, side), np.uint8)
     chance = chance_of(labels, seeds)
-    together = max(1, _ENLARGED // (side * times) ** 2)
+    together = max(1, _ENLARGED // size**2)
     for start in range(0, len(raw), together):
         part = slice(start, start + together)
-        scan = _scan(raw[part], side * times, chance[part])
+        scan = _scan(raw[part], np.full(len(raw[part]), size), chance[part])[:, :size, :size]
         cover = scan.reshape(-1, side, times, side, times).sum(axis=(2, 4), dtype=np.int64)
         finished[part] = 255 * cover // times**2
     return finished
@@ -99,10 +103,10 @@ def scans(raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.in
     found: list[_Bools] = [np.zeros((0, 0), np.bool_)] * len(raw)
     chance = chance_of(labels, seeds)
     sizes = scan_sizes(raw, chance)
-    for size in np.unique(sizes):
-        part = np.flatnonzero(sizes == size)
-        for index, scan in zip(part, _scan(raw[part], int(size), chance[part]), strict=True):
-            found[index] = scan
+    for part in _by_size(sizes):
+        scan = _scan(raw[part], sizes[part], chance[part])
+        for index, size, each in zip(part.tolist(), sizes[part].tolist(), scan, strict=True):
+            found[index] = each[:size, :size].copy()
     return found
 
 
@@ -124,59 +128,106 @@ def hashed(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
 def scan_sizes(raw: Pixels, chance: npt.NDArray[np.uint32]) -> _Ints:
     """How large the scan of each image is: int [B]. Stroke thickness chooses a row of SCAN_SIZES, chance a
     place in it."""
-    ink = raw.sum(axis=(1, 2), dtype=np.int64)
-    wide = np.pad(raw, ((0, 0), (1, 1), (1, 1))).astype(np.int16)
-    edge = np.abs(wide[:, 1:, 1:] - wide[:, :-1, :-1]).sum(axis=(1, 2), dtype=np.int64)
-    edge += np.abs(wide[:, :-1, 1:] - wide[:, 1:, :-1]).sum(axis=(1, 2), dtype=np.int64)
-    thicker = [1000 * ink > bound * edge for bound in STROKE_BOUNDS]
-    row, table = np.sum(thicker, axis=0), np.array(SCAN_SIZES)
-    column, part = chance % np.uint32(16), chance // np.uint32(16) % np.uint32(16)
-    before, after = table[row, column], table[row, column + np.uint32(1)]
-    sizes: _Ints = before + (part * (after - before) + 8) // 16
+    line = _SIDE + 2  # with a border of background, so that a step beyond a row's end meets background alone
+    wide = np.zeros((len(raw), line, line), np.float32)
+    wide[:, 1:-1, 1:-1] = raw
+    flat = wide.reshape(len(raw), line * line)
+    ink = flat.sum(axis=1)  # float32 holds these sums exactly
+    edge = np.abs(flat[:, line + 1 :] - flat[:, : -line - 1]).sum(axis=1)
+    edge += np.abs(flat[:, line - 1 :] - flat[:, : 1 - line]).sum(axis=1)
+    thicker = 1000.0 * ink[:, None] > np.array(STROKE_BOUNDS, np.float64) * edge[:, None]
+    sizes: _Ints = _size_table()[thicker.sum(axis=1), chance % np.uint32(256)]
     return sizes
 
 
-def _in_chunks(
+@lru_cache(maxsize=1)
+def _size_table() -> _Ints:
+    """The size for each row of SCAN_SIZES and the last eight bits of chance: int [5, 256].
+
+    Four bits choose two neighbours in the row, and four more a place between them.
+    """
+    table, bits = np.array(SCAN_SIZES), np.arange(256)
+    before, after = table[:, bits % 16], table[:, bits % 16 + 1]
+    sizes: _Ints = before + (bits // 16 * (after - before) + 8) // 16
+    return sizes
+
+
+def _by_size(sizes: _Ints) -> Iterator[npt.NDArray[np.intp]]:
+    """The numbers of the images, some at a time: of one size, or of neighbouring sizes where one has few."""
+    order = np.argsort(sizes, kind="stable")
+    start = 0
+    while start < len(order):
+        end = start + _TOGETHER
+        ordered = sizes[order[start:end]]
+        same = int(np.searchsorted(ordered, ordered[0], "right"))
+        if same >= _ENOUGH:
+            end = start + same
+        yield order[start:end]
+        start = end
+
+
+def _finished(
     raw: Pixels, labels: npt.NDArray[np.integer], seeds: npt.NDArray[np.integer], *, in_box: bool
 ) -> Pixels:
-    finished = np.zeros_like(raw)
-    for start in range(0, len(raw), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        chance = chance_of(labels[chunk], seeds[chunk])
-        sizes = scan_sizes(raw[chunk], chance)
-        for size in np.unique(sizes):
-            part = np.flatnonzero(sizes == size)
-            scan = _scan(raw[chunk][part], int(size), chance[part])
-            greys = boxed_pixels(scan, chance[part]) if in_box else _in_place(scan)
-            finished[start + part] = greys
+    finished = np.empty_like(raw)
+    chance = chance_of(labels, seeds)
+    sizes = scan_sizes(raw, chance)
+    for part in _by_size(sizes):
+        scan = _scan(raw[part], sizes[part], chance[part])
+        finished[part] = boxed_pixels(scan, chance[part]) if in_box else _in_place(scan, sizes[part])
     return finished
 
 
 # From the image to the scan
 
 
-def _scan(raw: Pixels, size: int, chance: npt.NDArray[np.uint32]) -> _Bools:
-    """The bilevel scan without small pieces, bool [B, size, size]."""
+# The scans of a batch differ in size. They lie at the top left of squares that are one pixel larger than the
+# largest of them, [B, P, P], without ink beyond their own size: so the last row and column of each are empty.
+
+
+def _scan(raw: Pixels, sizes: _Ints, chance: npt.NDArray[np.uint32]) -> _Bools:
+    """The bilevel scans without small pieces, bool [B, P, P], for sizes, int [B]."""
     image = raw.astype(np.float32)
-    enlarge = enlargement(size)
+    across = np.ascontiguousarray(_tables(enlargement, sizes).transpose(0, 2, 1))  # [B, 28, P]
+    down = across.transpose(0, 2, 1)
+
+    def cut(image: _Float32) -> _Bools:
+        return _cut(down @ (image @ across), sizes, chance)
+
     wanted = image * np.float32(_GIVEN_BACK)
-    taken = image - _in_place(_cut(enlarge @ wanted @ enlarge.T, chance))
-    scan = _cut(enlarge @ (wanted + taken) @ enlarge.T, chance)
+    taken = np.subtract(image, _in_place(cut(wanted), sizes))
+    scan = cut(wanted + taken)
     _drop_small_pieces(scan)
     return scan
 
 
-def _cut(field: _Float32, chance: npt.NDArray[np.uint32]) -> _Bools:
-    """Where the field, whole numbers [B, size, size], is over half of the ink, by chance a little more or
-    less."""
-    cut = field > _HALF
+def _tables(table_of: Callable[[int], _Float32], sizes: _Ints) -> _Float32:
+    """A table [size, 28] for each of the sizes, zeros below it: float32 [B, P, 28], or [1, P, 28] for all
+    where they are equal."""
+    largest = int(sizes.max())
+    each = [largest] if sizes.min() == largest else sizes.tolist()
+    tables = np.zeros((len(each), largest + 1, _SIDE), np.float32)
+    for table, size in zip(tables, each, strict=True):
+        table[:size] = table_of(size)
+    return tables
+
+
+def _cut(field: _Float32, sizes: _Ints, chance: npt.NDArray[np.uint32]) -> _Bools:
+    """Where the field, whole numbers [B, P, P], is over half of the ink, by chance a little more or less."""
+    side = field.shape[1]
+    flat = field.reshape(-1)
+    cut = flat > _HALF + ROUGHNESS * 32768
     # Only where chance could turn it is it asked for.
-    near = np.flatnonzero(np.abs(field - _HALF) <= ROUGHNESS * 32768)
-    image, place = np.divmod(near, field[0].size)
-    luck = hashed(chance[image] + place.astype(np.uint32)) & np.uint32(0xFFFF)
-    rough = field.reshape(-1)[near] + ROUGHNESS * (luck.astype(np.float32) - 32768)
-    cut.reshape(-1)[near] = rough > _HALF
-    return cut
+    near = np.flatnonzero((flat > _HALF - ROUGHNESS * 32768) ^ cut)
+    place = near.astype(np.uint32)
+    row = place // np.uint32(side)  # counted through all images
+    image = row // np.uint32(side)
+    # What is beyond a scan's own size is not counted among its places.
+    place -= row * (side - sizes).astype(np.uint32)[image]
+    start = np.arange(len(sizes)) * side * sizes
+    luck = hashed(place + (chance - start.astype(np.uint32))[image]) & np.uint32(0xFFFF)
+    cut[near] = flat[near] + ROUGHNESS * (luck.astype(np.float32) - 32768) > _HALF
+    return cut.reshape(field.shape)
 
 
 @lru_cache(maxsize=64)
@@ -187,19 +238,14 @@ def enlargement(size: int) -> _Float32:
     (5 t^3 - 9 t^2 + 4) / 4 up to 1, (-3 t^3 + 15 t^2 - 24 t + 12) / 4 up to 2.
     """
     unit = 2 * size  # one image pixel
-    weights = np.zeros((size, _SIDE), np.int64)
-    for row in range(size):
-        centre = (2 * row + 1) * _SIDE - size  # of the scan's pixel, from the first image pixel's centre
-        for column in range(_SIDE):
-            r = abs(centre - column * unit)
-            if r <= unit:
-                cubic = 5 * r**3 - 9 * r**2 * unit + 4 * unit**3
-            elif r < 2 * unit:
-                cubic = -3 * r**3 + 15 * r**2 * unit - 24 * r * unit**2 + 12 * unit**3
-            else:
-                continue
-            weights[row, column] = (cubic * _UNIT // 2 + unit**3) // (2 * unit**3)
-    return weights.astype(np.float32)
+    row, column = np.arange(size)[:, None], np.arange(_SIDE)
+    centre = (2 * row + 1) * _SIDE - size  # of the scan's pixel, from the first image pixel's centre
+    r = np.minimum(np.abs(centre - column * unit), 2 * unit)
+    near = 5 * r**3 - 9 * r**2 * unit + 4 * unit**3
+    far = -3 * r**3 + 15 * r**2 * unit - 24 * r * unit**2 + 12 * unit**3  # 0 from 2 on
+    cubic = np.where(r <= unit, near, far)
+    weights: _Float32 = ((cubic * _UNIT // 2 + unit**3) // (2 * unit**3)).astype(np.float32)
+    return weights
 
 
 class Runs(NamedTuple):
@@ -218,43 +264,73 @@ def labelled_runs(scans: _Bools) -> Runs:
     Two runs of neighbouring rows that touch, also at a corner, are one piece. Time grows with the number of
     pixels.
     """
-    _, height, width = scans.shape
-    line = width + 2  # with a gap, so that no run touches one across the border
-    padded = np.zeros((len(scans), height + 2, line), np.int8)
-    padded[:, 1:-1, 1:-1] = scans
-    change = np.diff(padded.reshape(-1), prepend=np.int8(0))
-    starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-    first = np.searchsorted(
-        ends, starts - line, "left"
-    )  # of the row above, the first that ends here or later
-    after = np.searchsorted(starts, ends - line, "right")
-    touching = np.maximum(after - first, 0)
-    below = np.repeat(np.arange(len(starts)), touching)
-    above = np.arange(len(below)) - np.repeat(np.cumsum(touching) - touching, touching) + first[below]
+    count, height, width = scans.shape
+    line = width + 1
+    gapped = np.zeros((count, height + 1, line), np.bool_)
+    gapped[:, :-1, :-1] = scans
+    starts, ends, piece = _runs_and_pieces(gapped)
+    row = starts // line
+    column = starts - row * line
+    return Runs(row // (height + 1), row % (height + 1), column, column + ends - starts, piece)
+
+
+def _runs_and_pieces(scan: _Bools) -> tuple[_Ints, _Ints, _Ints]:
+    """bool [B, H, W], whose last row and column are empty -> where runs start and end in the flat array, and
+    the number of the first run of each one's piece: int [R] each.
+
+    As the last column is empty, no run goes on in the next row, and none touches one across the border.
+    """
+    line, flat = scan.shape[2], scan.reshape(-1)
+    borders = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    if flat[:1].any():
+        borders = np.concatenate([[0], borders])
+    starts, ends = borders[::2], borders[1::2]
+    # Of the row above, the first that ends here or later, and the number of those that touch.
+    first = np.searchsorted(ends, starts - line, "left")
+    touching = np.searchsorted(starts, ends - line, "right") - first
     piece = np.arange(len(starts))
-    while True:  # each run takes the lowest number that it can reach
-        lowest = np.minimum(piece[below], piece[above])
-        joined = piece.copy()
-        np.minimum.at(joined, piece[below], lowest)
-        np.minimum.at(joined, piece[above], lowest)
-        joined = joined[joined]
-        if (joined == piece).all():
-            break
-        piece = joined
-    image, place = np.divmod(starts, (height + 2) * line)
-    row, column = np.divmod(place, line)
-    return Runs(image, row - 1, column - 1, column - 1 + ends - starts, piece)
+    np.copyto(piece, first, where=touching > 0)
+    piece = _roots(piece)
+    # A run that touches several joins their pieces: each takes the lowest number that it can reach.
+    joins = np.flatnonzero(touching > 1)
+    more = touching[joins] - 1
+    below = np.repeat(joins, more)
+    above = first[below] + 1 + np.arange(len(below)) - np.repeat(np.cumsum(more) - more, more)
+    while True:
+        one, other = piece[below], piece[above]
+        if (one == other).all():
+            return starts, ends, piece
+        np.minimum.at(piece, np.maximum(one, other), np.minimum(one, other))
+        piece = _roots(piece)
+
+
+def _roots(parent: _Ints) -> _Ints:
+    """Whoever has itself for a parent is a root: the root of each, where parents have lower numbers."""
+    while True:
+        further = parent[parent]
+        if (further == parent).all():
+            return further
+        parent = further
 
 
 def _drop_small_pieces(scan: _Bools) -> None:
-    """Erase, in place, of each [B, size, size] the pieces (8-connected) much smaller than its largest one."""
-    runs = labelled_runs(scan)
-    lengths = runs.end - runs.start
-    area = np.bincount(runs.piece, weights=lengths, minlength=len(lengths))[runs.piece]
+    """Erase, in place, of each [B, P, P] the pieces (8-connected) much smaller than its largest one.
+
+    The last row and column are empty.
+    """
+    starts, ends, piece = _runs_and_pieces(scan)
+    firsts = np.flatnonzero(piece == np.arange(len(piece)))  # of each piece, the first run
+    image = starts[firsts] // scan[0].size
+    if (image[1:] != image[:-1]).all():
+        return  # no image has two pieces
+    area = np.bincount(piece, weights=ends - starts)
     largest = np.zeros(len(scan))
-    np.maximum.at(largest, runs.image, area)
-    for run in np.flatnonzero(100 * area < SMALLEST_PIECE * largest[runs.image]):
-        scan[runs.image[run], runs.row[run], runs.start[run] : runs.end[run]] = False
+    np.maximum.at(largest, image, area[firsts])
+    small = np.zeros(len(piece), np.bool_)
+    small[firsts] = 100 * area[firsts] < SMALLEST_PIECE * largest[image]
+    dropped, flat = np.flatnonzero(small[piece]), scan.reshape(-1)
+    for start, end in zip(starts[dropped].tolist(), ends[dropped].tolist(), strict=True):
+        flat[start:end] = False
 
 
 # From the scan to pixels
@@ -268,67 +344,66 @@ def boxed_pixels(scan: _Bools, chance: npt.NDArray[np.uint32]) -> Pixels:
     stays empty. chance, uint32 [B], decides which of the brightest pixels are 254.
     """
     count, size, _ = scan.shape
-    finished = np.zeros((count, _SIDE, _SIDE), np.uint8)
-    rows: _Bools = np.asarray(scan.any(axis=2))  # [B, size]
-    columns: _Bools = np.asarray(scan.any(axis=1))
+    ink = scan.astype(np.float32)
+    ones = np.ones(size, np.float32)
+    rows, columns = ink @ ones > 0, ones @ ink > 0  # [B, size]: whether there is ink in it
     top, left = rows.argmax(axis=1), columns.argmax(axis=1)
     height = size - rows[:, ::-1].argmax(axis=1) - top
     width = size - columns[:, ::-1].argmax(axis=1) - left
     side = np.maximum(np.maximum(height, width), _SMALLEST_CROP)
     down = _placed_averages(top - (side - height) // 2, side, size)
     across = _placed_averages(left - (side - width) // 2, side, size)
-    cover = down @ scan.astype(np.float32) @ across.transpose(0, 2, 1)  # [B, 20, 20], 0 ... (5 side)^2
-    brightest = np.minimum(25 * side**2, cover.max(axis=(1, 2)).astype(np.int64))
-    inked = np.flatnonzero(brightest)
-    brightest = brightest[inked, None, None]
-    ink = cover[inked].astype(np.int64)
-    levels = 255 * ink // brightest
-    levels += (ink > 0) & (2 * ink <= brightest)  # truncated towards the middle grey, as MNIST's are
+    cover = (down.transpose(0, 2, 1) @ (ink @ across)).astype(np.float64)  # [B, 20, 20], 0 ... (5 side)^2
+    brightest = np.minimum(25 * side**2, cover.max(axis=(1, 2)))[:, None, None]
+    levels = np.floor(255 * cover / np.maximum(brightest, 1))
+    levels += (cover > 0) & (2 * cover <= brightest)  # truncated towards the middle grey, as MNIST's are
     np.minimum(levels, 255, out=levels)
-    uneven = side[inked] % _BOX != 0
-    levels[uneven] = _dimmed(levels[uneven], chance[inked][uneven])
-    mass = levels.sum(axis=(1, 2))
+    _dim(levels, chance, even=side % _BOX == 0)
+    mass = np.maximum(levels.sum(axis=(1, 2)), 1)
     middle = np.arange(_BOX)
     down_by = (29 * mass - 2 * (levels.sum(axis=2) @ middle)) // (2 * mass)  # floor(14.5 - centre of mass)
     right_by = (29 * mass - 2 * (levels.sum(axis=1) @ middle)) // (2 * mass)
-    for index, grey, y, x in zip(inked, levels, down_by.clip(0, 8), right_by.clip(0, 8), strict=True):
-        finished[index, y : y + _BOX, x : x + _BOX] = grey
+    finished = np.zeros((count, _SIDE, _SIDE), np.uint8)
+    places = np.stack([down_by, right_by], axis=1).astype(np.int64).clip(0, _SIDE - _BOX)
+    for picture, grey, (y, x) in zip(finished, levels.astype(np.uint8), places.tolist(), strict=True):
+        picture[y : y + _BOX, x : x + _BOX] = grey
     return finished
 
 
-def _dimmed(levels: _Ints, chance: npt.NDArray[np.uint32]) -> _Ints:
-    """levels [B, 20, 20], with all but KEPT_WHITE of the pixels of 255 at 254.
+def _dim(levels: npt.NDArray[np.float64], chance: npt.NDArray[np.uint32], even: _Bools) -> None:
+    """Set, in place, all but KEPT_WHITE of the 255 of each of levels, [B, 20, 20], to 254.
 
     MNIST's sums were of 32 bits, whose last ones made equal pixels unequal, unless a pixel of the box is a
-    whole number of scan pixels wide. So in most images the brightest alone is 255.
+    whole number of scan pixels wide (`even`, [B]). So in most images the brightest alone is 255.
     """
-    flat = levels.reshape(len(levels), _BOX * _BOX).copy()
-    image, place = np.nonzero(flat == 255)
-    luck = hashed(chance[image] ^ (place.astype(np.uint32) + np.uint32(0x10000)))
-    order = np.lexsort((luck, image))
+    flat = levels.reshape(-1)
+    white = np.flatnonzero(flat == 255)
+    image = white // _BOX**2
+    place = (white - image * _BOX**2).astype(np.uint32)
+    luck = hashed(chance[image] ^ (place + np.uint32(0x10000)))  # no two of an image have the same
+    order = np.argsort(image.astype(np.uint64) << np.uint64(32) | luck)
     rank = np.arange(len(image)) - np.searchsorted(image, image)  # image is in order, sorted or not
-    kept = np.array(KEPT_WHITE)[chance[image] // np.uint32(256) % np.uint32(len(KEPT_WHITE))]
-    dimmed = order[rank >= kept]
-    flat[image[dimmed], place[dimmed]] = 254
-    return flat.reshape(levels.shape)
+    kept = np.array(KEPT_WHITE)[chance // np.uint32(256) % np.uint32(len(KEPT_WHITE))]
+    kept[even] = _BOX**2
+    flat[white[order[rank >= kept[image]]]] = 254
 
 
 def _placed_averages(start: _Ints, side: _Ints, size: int) -> _Float32:
-    """The averages of a square of `side` scan pixels from `start` on: float32 [B, 20, size]."""
-    table = _all_averages()  # [sides, 20, longest], padded by zeros
+    """The averages of a square of `side` scan pixels from `start` on: float32 [B, size, 20]."""
+    table = _all_averages()  # [sides, longest, 20], padded by zeros
     place = np.arange(size) - start[:, None]  # [B, size], in the square
-    inside = (place >= 0) & (place < side[:, None])
-    taken = table[side[:, None], :, np.where(inside, place, table.shape[2] - 1)]  # [B, size, 20]
-    placed: _Float32 = taken.transpose(0, 2, 1)
+    outside = (place < 0) | (place >= side[:, None])
+    place[outside] = table.shape[1] - 1
+    placed: _Float32 = table[side[:, None], place]
     return placed
 
 
 @lru_cache(maxsize=1)
 def _all_averages() -> _Float32:
     longest = max(map(max, SCAN_SIZES)) + 1
-    table = np.zeros((longest, _BOX, longest), np.float32)
+    table = np.zeros((longest, longest, _BOX), np.float32)
     for side in range(_SMALLEST_CROP, longest):
-        table[side, :, :side] = averages(side)
+        table[side, :side] = averages(side).T
     return table
 
 
@@ -352,18 +427,18 @@ def averages(side: int) -> _Float32:
     return cover
 
 
-def _in_place(scan: _Bools) -> Pixels:
-    """Area average into 28x28: an image pixel is `size` units wide, one of the scan 28."""
-    size = scan.shape[1]
-    average = _averages_in_place(size)
-    cover = average @ scan.astype(np.float32) @ average.T  # [B, 28, 28], 0 ... size^2
-    levels: Pixels = (255 * cover.astype(np.int64) // size**2).astype(np.uint8)
-    return levels
+def _in_place(scan: _Bools, sizes: _Ints) -> _Float32:
+    """Area average into 28x28, whole numbers, 0...255: an image pixel is `size` units wide, one of the scan
+    28."""
+    average = _tables(_averages_in_place, sizes)
+    cover = average.transpose(0, 2, 1) @ scan.astype(np.float32) @ average  # [B, 28, 28], 0 ... size^2
+    return np.floor(255 * cover.astype(np.float64) / (sizes**2)[:, None, None]).astype(np.float32)
 
 
 @lru_cache(maxsize=64)
 def _averages_in_place(size: int) -> _Float32:
-    image, scan = np.arange(_SIDE)[:, None], np.arange(size)[None, :]
+    """How many units of each image pixel a pixel of the scan covers: float32 [size, 28]."""
+    scan, image = np.arange(size)[:, None], np.arange(_SIDE)[None, :]
     over = np.minimum((image + 1) * size, (scan + 1) * _SIDE) - np.maximum(image * size, scan * _SIDE)
     inside: _Float32 = np.maximum(over, 0).astype(np.float32)
     return inside

@@ -16,6 +16,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,7 +74,7 @@ def find_weights(path: str | Path | None = None) -> Path:
 
     Raises WeightsError where there is no such file.
     """
-    package = Path(__file__).resolve().parent
+    package = _folder_of(__file__)
     places = [package / FILE_NAME, package.parent / FILE_NAME] if path is None else [Path(path)]
     for place in places:
         try:
@@ -85,6 +86,12 @@ def find_weights(path: str | Path | None = None) -> Path:
     if path is None:
         missing = f"{FILE_NAME} is neither in {package.parent} nor in {package}"
     raise WeightsError(f"{missing}: expected the trained weights, 2 to 7 MB; {_TRAIN}")
+
+
+@lru_cache(maxsize=4)
+def _folder_of(file: str) -> Path:
+    """Where it lies, links followed: found out once, since a server asks at every request."""
+    return Path(file).resolve().parent
 
 
 def bytes_from_file(path: str | Path) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from digit_generator import DigitGenerator, latents_from_seeds
-from digit_generator.bulk import BulkGenerator
+from digit_generator.bulk import _UNSURE, BulkGenerator
 from digit_generator.weights import arrays_from_file
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +49,16 @@ def test_the_margin_covers_the_error_of_float32(drawn_by: DigitGenerator) -> Non
     slope = exact * (255 - exact) / 127.5
     margin = bulk._margin * lengths[:, None] * bulk._lengths
     assert (np.abs(greys - exact) <= 0.9 * margin * slope + 3e-5).all()
+
+
+def test_float32_scores_are_far_nearer_than_what_is_unsure() -> None:
+    exact = DigitGenerator.load(ROOT / "generator.pth")
+    assert exact.choice is not None
+    bulk = BulkGenerator(exact)
+    z, labels = latents_from_seeds(range(10_000, 10_512)), np.arange(512) % 10
+    scores = exact.choice.scores(exact.hidden(z, exact.label_emb[labels]), labels)
+    near = exact.choice.scores(bulk._hidden(z, labels, bulk._buffers()), labels)
+    assert 0 < np.abs(near - scores).max() < _UNSURE / 10
 
 
 @pytest.mark.parametrize("count", [0, 1, 511, 513])

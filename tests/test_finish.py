@@ -78,6 +78,20 @@ def test_an_edged_digit_stays_where_it_is() -> None:
     assert 0.9 < edged.mean() / raw.mean() < 1.1
 
 
+def test_images_of_one_size_and_of_several_are_finished_alike() -> None:
+    """A size that many images have is finished by itself, the others with their neighbours."""
+    raw = np.repeat(strokes(60)[0], 20, axis=0)
+    labels, seeds = np.zeros(1200, np.int64), np.arange(1200)
+    sizes = finish.scan_sizes(raw, finish.chance_of(labels, seeds))
+    batches = [*finish._by_size(sizes)]
+    assert {1} < {len(np.unique(sizes[batch])) for batch in batches}
+    assert sorted(np.concatenate(batches).tolist()) == [*range(1200)]
+    some = np.arange(0, 1200, 7)
+    np.testing.assert_array_equal(
+        finished_pixels(raw, labels, seeds)[some], finished_pixels(raw[some], labels[some], seeds[some])
+    )
+
+
 def test_no_ink_stays_no_ink() -> None:
     raw = np.zeros((3, 28, 28), np.uint8)
     raw[1] = 60  # faint everywhere: below half of the ink
@@ -98,7 +112,7 @@ def test_specks_go_and_large_pieces_stay(height: int, stays: bool) -> None:
 
 
 def test_pieces_that_touch_at_a_corner_are_one() -> None:
-    scan = np.zeros((2, 12, 12), bool)
+    scan = np.zeros((2, 13, 13), bool)  # the last row and column are the gap to what comes next
     scan[0, 2:8, 2:8] = True
     scan[0, 8, 8] = True  # at its corner
     scan[1, 2:8, 2:8] = True
@@ -107,6 +121,18 @@ def test_pieces_that_touch_at_a_corner_are_one() -> None:
     finish._drop_small_pieces(scan)
     assert scan[0, 8, 8]
     assert scan[1].sum() == 36
+
+
+def test_runs_by_hand() -> None:
+    """Also at the first and last pixels: the next row and the next scan go on without a gap."""
+    first = [[1, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 1]]
+    second = [[1, 0, 1, 1], [0, 1, 0, 0], [0, 0, 0, 1]]
+    runs = finish.labelled_runs(np.array([first, second], bool))
+    assert runs.image.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert runs.row.tolist() == [0, 0, 2, 2, 0, 0, 1, 2]
+    assert runs.start.tolist() == [0, 3, 1, 3, 0, 2, 1, 3]
+    assert runs.end.tolist() == [2, 4, 2, 4, 1, 4, 2, 4]
+    assert runs.piece.tolist() == [0, 1, 2, 3, 4, 4, 4, 7]
 
 
 def test_a_u_and_a_spiral_are_one_piece() -> None:
@@ -187,11 +213,12 @@ def test_the_cut_gives_back_a_quarter_of_what_it_took() -> None:
     raw, labels, seeds = strokes(60)
     raw = (raw.astype(np.int64) * 3 // 5).astype(np.uint8)  # greys of 153 at most: the cut alone adds ink
     chance = finish.chance_of(labels, seeds)
-    enlarge = finish.enlargement(56)
-    once = finish._cut(4 * enlarge @ raw.astype(np.float32) @ enlarge.T, chance)
+    sizes = np.full(60, 56)
+    enlarge = np.pad(finish.enlargement(56), ((0, 1), (0, 0)))
+    once = finish._cut(4 * enlarge @ raw.astype(np.float32) @ enlarge.T, sizes, chance)
     off = [
-        np.abs(finish._in_place(scan).astype(int) - raw).mean()
-        for scan in (once, finish._scan(raw, 56, chance))
+        np.abs(finish._in_place(scan, sizes) - raw).mean()
+        for scan in (once, finish._scan(raw, sizes, chance))
     ]
     assert off[1] < off[0]
 

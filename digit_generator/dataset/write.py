@@ -147,13 +147,13 @@ def blocks(
         piece = part.piece(start, start + _BLOCK)
         labels = piece.labels.astype(np.int64)
         seeds = piece.seeds.tolist()
+        if style is None or controls is None:
+            yield Block(part, start, bulk.digits(labels, seeds))
+            told(len(labels))
+            continue
         z = bulk.latents(seeds, labels)
-        if style is not None and controls is not None:
-            for begin in range(0, len(z), _STYLED_BLOCK):
-                few = slice(begin, begin + _STYLED_BLOCK)
-                z[few] = controls.latents(z[few], labels[few], style)
-                told(len(z[few]))
-        block = Block(part, start, bulk.pixels(z, labels, seeds))
-        yield block
-        if style is None:
-            told(len(block.pixels))
+        for begin in range(0, len(z), _STYLED_BLOCK):
+            few = slice(begin, begin + _STYLED_BLOCK)
+            z[few] = controls.latents(z[few], labels[few], style)
+            told(len(z[few]))
+        yield Block(part, start, bulk.pixels(z, labels, seeds))
