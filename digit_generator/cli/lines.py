@@ -22,12 +22,13 @@ from digit_generator.cli.options import (
     variation_option,
     varied_hand,
 )
-from digit_generator.cli.sets import shares_from_word
+from digit_generator.cli.sets import check_engine, engine_options, shard_progress, shares_from_word
 from digit_generator.generate import MAX_SEED
 from digit_generator.hand import Hand
 from digit_generator.lines.formats import LineFormat
 from digit_generator.lines.grammar import Pattern
 from digit_generator.lines.looks import LIMITS, Form, Look, Value
+from digit_generator.lines.shards import MAX_SHARDED, write_line_shards
 from digit_generator.lines.source import LineSource
 from digit_generator.lines.write import MAX_LINES, MAX_ON_PAGE, SHARD_SIZE, write_lines
 from digit_generator.recipe import STROKE_MEASURES
@@ -63,7 +64,7 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(short_help="Write labelled lines, or pages of them, to train readers with.")
-@click.argument("count", type=WholeNumber(1, MAX_LINES))
+@click.argument("count", type=WholeNumber(1, MAX_SHARDED))
 @click.option("--pattern", help="What each line reads, such as '<date DD.MM.YYYY>' or '#####-####'.")
 @click.option(
     "--list",
@@ -76,9 +77,7 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
     "--format",
     "kind",
     type=click.Choice(get_args(LineFormat)),
-    default="imagefolder",
-    show_default=True,
-    help="The files of the tool that will read them.",
+    help="The files of the tool that will read them.  [default: imagefolder; parquet with --engine ray]",
 )
 @click.option(
     "--lines-per-page",
@@ -130,9 +129,10 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="Nothing printed, a line to write on, or a box for each character.",
 )
+@engine_options("lines", MAX_LINES)
 @click.option(
     "--shard-size",
-    type=WholeNumber(1, MAX_LINES),
+    type=WholeNumber(1, MAX_SHARDED),
     default=SHARD_SIZE,
     show_default=True,
     help="Lines in a file, of webdataset and parquet.",
@@ -143,7 +143,7 @@ def lines(
     count: int,
     pattern: str | None,
     list_file: Path | None,
-    kind: LineFormat,
+    kind: LineFormat | None,
     lines_per_page: int,
     overlap: float,
     seed: int,
@@ -154,6 +154,9 @@ def lines(
     ink: str,
     paper: str,
     form: Form,
+    engine: str,
+    address: str | None,
+    workers: int | None,
     shard_size: int,
     out: Path,
     weights: Path | None,
@@ -177,11 +180,16 @@ def lines(
           pages of eight lines with annotations.json
       python -m digit_generator lines 100 --pattern "#{4,9}" --hand my.hand --hand yours.hand
           lines by two persons; lines/metadata.jsonl says by whom each is
+      python -m digit_generator lines 100000 --pattern "#{4,9}" --engine ray
+          lines/train-00000-of-00100.parquet and so on, on all cores
     """
     if (pattern is None) == (list_file is None):
         raise Mistake("Give one of --pattern and --list, such as: lines 1000 --pattern '#####-####'.")
     if list_file and shares:
         raise Mistake("--shares is about the # of a pattern: leave out it or --list.")
+    if engine == "ray" and (lines_per_page > 1 or overlap):
+        raise Mistake("--engine ray writes one line a picture: leave out --lines-per-page and --overlap.")
+    check_engine(engine, kind, count, "lines", MAX_LINES, {"--address": address, "--workers": workers})
     texts = Pattern(pattern or "", shares) if list_file is None else texts_from_file(list_file)
     asked = {name: value for name, value in settings.items() if value is not None}
     style = {name: asked.pop(name) for name in STROKE_MEASURES if name in asked}
@@ -190,14 +198,25 @@ def lines(
     generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
     source = LineSource(generator, texts, seed=seed, look=look, one_hand=one_hand, hands=persons, style=style)
     with tqdm(total=count, unit="pictures", desc=str(out), delay=0.5) as bar:
-        manifest = write_lines(
-            out,
-            source,
-            count,
-            format=kind,
-            lines_per_page=lines_per_page,
-            overlap=overlap,
-            shard_size=shard_size,
-            progress=bar.update,
-        )
+        if engine == "ray":
+            manifest = write_line_shards(
+                out,
+                source,
+                count,
+                shard_size=shard_size,
+                address=address,
+                workers=workers,
+                progress=shard_progress(bar),
+            )
+        else:
+            manifest = write_lines(
+                out,
+                source,
+                count,
+                format=kind or "imagefolder",
+                lines_per_page=lines_per_page,
+                overlap=overlap,
+                shard_size=shard_size,
+                progress=bar.update,
+            )
     click.echo(manifest)

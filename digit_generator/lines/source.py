@@ -75,6 +75,10 @@ class LineSource:
             return self.texts.text(np.random.RandomState([self.seed, index, _TEXT_STREAM]))
         return self.texts[index % len(self.texts)]
 
+    def seed_of(self, index: int) -> int:
+        """Of line `index`: the source's seed and the number, after 2^32-1 from 0 on."""
+        return (self.seed + index) % (MAX_SEED + 1)
+
     def pictures(self, indices: Sequence[int]) -> list[Picture]:
         """The lines with these numbers, drawn together, which is faster: 64 at a time will do."""
         return [picture_of(one, self.look) for one in self._drawn(indices)]
@@ -125,7 +129,7 @@ class LineSource:
         return Style(**values), in_one, hand
 
     def _drawn(self, indices: Sequence[int]) -> list[DrawnText]:
-        seeds = [(self.seed + index) % (MAX_SEED + 1) for index in indices]
+        seeds = [self.seed_of(index) for index in indices]
         texts = [self.text(index) for index in indices]
         writers = [self._writer_of(seed) for seed in seeds]
         drawn: dict[int, DrawnText] = {}
