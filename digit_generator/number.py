@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from digit_generator.chance import seeded
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.finish import enlarged_pixels
 from digit_generator.generate import (
@@ -34,6 +35,9 @@ from digit_generator.generate import (
 from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.shapes import estimated_strokes
 from digit_generator.style import Style, StyleControls, chunks, evened_latents, latents_of_hands
+
+if TYPE_CHECKING:
+    from digit_generator.bulk import BulkGenerator
 
 SIGNS = ".,-:/+€$£%()"
 CHARACTERS = f"0123456789{SIGNS} "
@@ -172,11 +176,13 @@ def drawn_texts(
     style: Style | Sequence[Style],
     controls: StyleControls | None = None,
     one_hand: Sequence[bool] | None = None,
+    raw_bulk: BulkGenerator | None = None,
 ) -> list[DrawnText]:
     """The digits of each text, drawn in the hand of its seed. Errors as write_number.
 
     style: one for all, or one for each. one_hand: which texts are in one hand, all if not given; of the
     others each digit has a hand of its own: the seed's for the first, the next seed's for the second.
+    raw_bulk: a BulkGenerator of the generator's raw variant draws many texts in less time, the same.
     """
     texts = [checked_text(text) for text in texts]
     seeds = checked_seeds(seeds)
@@ -193,24 +199,33 @@ def drawn_texts(
     own = np.concatenate([seed + np.arange(len(hand)) for seed, hand in zip(seeds, hands, strict=True)])
     own %= MAX_SEED + 1
     together = np.ones(len(texts), np.bool_) if one_hand is None else np.array(one_hand, np.bool_)
+    styles = [style] * len(texts) if isinstance(style, Style) else list(style)
+    in_style = any(one.asked for one in styles)
     z = np.zeros((len(labels), LATENT_SIZE))
+    raw = np.zeros((len(labels), 28, 28), np.uint8)
     if together.any():
         part, which = together[owner], np.flatnonzero(together).tolist()
         of_hands, whose = latents_of_hands(generator, [seeds[i] for i in which], [counts[i] for i in which])
         z[part] = evened_latents(generator, of_hands, labels[part], whose)
-    if not together.all():
-        part = ~together[owner]
-        z[part] = generator.latents(own[part].tolist(), labels[part])
-    styles = [style] * len(texts) if isinstance(style, Style) else list(style)
-    if any(one.asked for one in styles):
+    alone = ~together[owner]
+    if alone.any():
+        if raw_bulk and not in_style:
+            raw[alone] = raw_bulk.digits(labels[alone], own[alone])
+        else:
+            z[alone] = (raw_bulk or generator).latents(own[alone].tolist(), labels[alone])
+    if in_style:
         controls = controls or StyleControls.load(generator)
         nearest = [
             controls.nearest(label, styles[i]) for i, label in zip(owner, labels.tolist(), strict=True)
         ]
         z = controls.latents(z, labels, nearest)
-    raw = np.concatenate(
-        [pixels_from_images(generator.images(z[part], labels[part])) for part in chunks(len(z))]
-    )
+    left = np.flatnonzero(~alone if raw_bulk and not in_style else np.ones_like(alone))
+    if raw_bulk and len(left):
+        raw[left] = raw_bulk.pixels(z[left], labels[left], own[left])
+    else:
+        for chunk in chunks(len(left)):
+            part = left[chunk]
+            raw[part] = pixels_from_images(generator.images(z[part], labels[part]))
     # In place: the box would make the digits of a line jump by whole pixels. Each has a chance of its own.
     pixels = generator.finished(raw, labels, own.tolist(), in_box=False)
     strokes = strokes_of_hands(pixels, owner, len(texts))
@@ -302,13 +317,14 @@ def line_at(drawn: DrawnText, layout: Layout) -> Line:
 def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float], layout: Layout) -> Line:
     """Cells, uint8 [B, side, side], 28 pixels a side at a scale of 1, and signs of this stroke, on a line."""
     thickness, slant = stroke
-    rng = np.random.RandomState([seed, _SIGN_STREAM])
-    rest = iter(cells)
+    # As many for every character: a longer text begins as a shorter one.
+    chances = seeded([seed, _SIGN_STREAM]).uniform(-1, 1, (len(text), 8))
+    alone = layout.pixels(_ALONE)
+    rest = iter(_glyphs(cells, None, alone))
     drift = along = 0.0
     gap = layout.spacing * (_GAP + 0.4 * thickness)
     glyphs: list[_Glyph | None] = []
-    for character in text:
-        chance = rng.uniform(-1, 1, 8)  # as many for every character: a longer text begins as a shorter one
+    for character, chance in zip(text, chances, strict=True):
         drift = 0.6 * drift + 0.8 * chance[0]
         down = layout.pixels(drift) - round(math.tan(layout.slope) * along)
         if character == " ":
@@ -316,10 +332,11 @@ def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float], lay
             along += layout.pixels(layout.pitch or layout.spacing * _SPACE)
             continue
         if character.isdigit():
-            glyph = _Glyph(next(rest), baseline=None, drift=down)
+            glyph = next(rest)
         else:
             cell = _sign(character, thickness, slant, chance[1:], layout.scale)
-            glyph = _Glyph(cell, baseline=layout.pixels(_BASELINE), drift=down)
+            (glyph,) = _glyphs(cell[None], layout.pixels(_BASELINE), alone)
+        glyph.over += down
         glyphs.append(glyph)
         along += layout.pixels(layout.pitch) if layout.pitch else glyph.width + layout.pixels(gap)
     return _set(text, glyphs, gap, layout)
@@ -363,23 +380,23 @@ def checked_text(text: str) -> str:
     return text
 
 
+@dataclass
 class _Glyph:
-    """A character's cell and the box of its ink in it, which stands on the baseline if `baseline` is None."""
+    """A character's cell and the box of its ink in it, in the cell's pixels.
 
-    def __init__(self, cell: _Pixels, *, baseline: int | None, drift: int) -> None:
-        self.cell = cell
-        ink = cell >= INK
-        if not ink.any():  # a generator that draws nothing: the blank cell keeps its place
-            ink = np.ones_like(ink)
-        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-        self.top, self.bottom = int(rows[0]), int(rows[-1]) + 1  # in the cell
-        self.left, self.right = int(columns[0]), int(columns[-1]) + 1
-        self.over = self.top - (self.bottom if baseline is None else baseline) + drift  # negative: above
-        box = ink[self.top : self.bottom, self.left : self.right]
-        # Where the ink begins and ends in every row of the box.
-        inked = box.any(axis=1)
-        self.first = np.where(inked, box.argmax(axis=1), np.inf)
-        self.last = np.where(inked, box.shape[1] - box[:, ::-1].argmax(axis=1), -np.inf)
+    over: of the box's top, below the baseline; negative is above. first, last: float64, where the ink begins
+    in each row of the box and where it ends in each row from `alone` above the box to `alone` below it, the
+    rows that are as near counted in; inf and -inf where there is none.
+    """
+
+    cell: _Pixels
+    top: int
+    bottom: int
+    left: int
+    right: int
+    over: int
+    first: npt.NDArray[np.float64]
+    last: npt.NDArray[np.float64]
 
     @property
     def height(self) -> int:
@@ -390,13 +407,46 @@ class _Glyph:
         return self.right - self.left
 
 
+def _glyphs(cells: _Pixels, baseline: int | None, alone: int) -> list[_Glyph]:
+    """Of cells, uint8 [B, side, side], that stand on this row of theirs, or on their ink if it is None."""
+    if not len(cells):
+        return []
+    side = cells.shape[1]
+    ink = cells >= INK
+    ink[~ink.any(axis=(1, 2))] = True  # a generator that draws nothing: the blank cell keeps its place
+    rows, columns = ink.any(axis=2), ink.any(axis=1)
+    tops, lefts = rows.argmax(axis=1), columns.argmax(axis=1)
+    bottoms, rights = side - rows[:, ::-1].argmax(axis=1), side - columns[:, ::-1].argmax(axis=1)
+    first = np.where(rows, ink.argmax(axis=2) - lefts[:, None], np.inf)
+    last = np.full((len(cells), side + 4 * alone), -np.inf)
+    last[:, 2 * alone : side + 2 * alone] = np.where(
+        rows, side - ink[:, :, ::-1].argmax(axis=2) - lefts[:, None], -np.inf
+    )
+    near = sliding_window_view(last, 2 * alone + 1, axis=1).max(axis=2)  # [B, side + 2 * alone]
+    return [
+        _Glyph(
+            cell,
+            top,
+            bottom,
+            left,
+            right,
+            top - (bottom if baseline is None else baseline),
+            begins[top:bottom],
+            ends[top : bottom + 2 * alone],
+        )
+        for cell, top, bottom, left, right, begins, ends in zip(
+            cells, tops.tolist(), bottoms.tolist(), lefts.tolist(), rights.tolist(), first, near, strict=True
+        )
+    ]
+
+
 def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout) -> Line:
     """Put the glyphs side by side, as close as `gap`, between their ink, and _BOX_GAP allow."""
     margin, alone = layout.pixels(_MARGIN), layout.pixels(_ALONE)
     drawn = [glyph for glyph in glyphs if glyph]
     above = max(layout.pixels(_HEIGHT), *(-glyph.over for glyph in drawn)) + margin  # rows over the baseline
     height = above + max(0, *(glyph.over + glyph.height for glyph in drawn)) + margin
-    # How far the ink has come to the right, in every row and in a few above and below.
+    # How far the ink in a row, or in a few above and below it, has come to the right.
     edge = np.full(height + 2 * alone, -np.inf)
     lefts: list[int] = []
     end, pending = 0, 0  # where the last box ends; the spaces since
@@ -409,16 +459,17 @@ def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout)
         if glyph is None:
             pending += layout.pixels(layout.spacing * _SPACE)
             continue
-        rows = above + glyph.over + np.arange(glyph.height)
+        top = above + glyph.over
         left = 0
         if lefts:
-            near = sliding_window_view(edge, 2 * alone + 1)[rows].max(axis=1)
-            closest = (near - glyph.first).max()
-            beside = round(closest + gap * layout.scale) if np.isfinite(closest) else 0
+            near = edge[top + alone : top + alone + glyph.height]
+            closest = float((near - glyph.first).max())
+            beside = round(closest + gap * layout.scale) if math.isfinite(closest) else 0
             left = max(end + layout.pixels(_BOX_GAP), beside)
         left += pending
         lefts.append(left)
-        edge[rows + alone] = np.maximum(edge[rows + alone], left + glyph.last)
+        around = edge[top : top + glyph.height + 2 * alone]
+        np.maximum(around, left + glyph.last, out=around)
         end, pending = left + glyph.width, 0
     end += pending
     picture = np.zeros((height, end + 2 * margin), np.uint8)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from digit_generator.chance import seeded
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.number import DrawnText, Layout, Line, line_at
 
@@ -128,8 +129,8 @@ class Picture:
 
 def picture_of(drawn: DrawnText, look: Look) -> Picture:
     """The text in this look."""
+    cover, boxes = _cover(drawn, look)
     rng, chosen = _choices(drawn.seed, look)
-    cover, boxes = _cover(drawn, look, chosen)
     return _seen(cover, [Label(drawn.text, drawn.seed, boxes)], look, chosen, rng)
 
 
@@ -138,8 +139,8 @@ def page_of(drawn: Sequence[DrawnText], look: Look, overlap: float = 0.0) -> Pic
 
     overlap: the share of a line's height, 0 to 0.9, by which the next one may cover it.
     """
+    covers = [_cover(one, look) for one in drawn]
     rng, seen = _choices(drawn[0].seed, look)
-    covers = [_cover(one, look, _choices(one.seed, look)[1]) for one in drawn]
     width = round(1.2 * max(cover.shape[1] for cover, _ in covers))
     down = 0
     tops: list[int] = []
@@ -158,18 +159,20 @@ def page_of(drawn: Sequence[DrawnText], look: Look, overlap: float = 0.0) -> Pic
 
 
 def _choices(seed: int, look: Look) -> tuple[np.random.RandomState, dict[str, float]]:
-    """The look's own chance, and the value of each setting for the line of this seed.
+    """The look's own chance, as `seeded` has it, and the value of each setting for the line of this seed.
 
     As many numbers are drawn for every look: one that leaves something out has the rest as another.
     """
-    rng = np.random.RandomState([seed, _LOOK_STREAM])
-    return rng, {name: _drawn(getattr(look, name), rng) for name in LIMITS}
+    rng = seeded([seed, _LOOK_STREAM])
+    shares = rng.uniform(size=len(LIMITS)).tolist()
+    return rng, {
+        name: _between(getattr(look, name), share) for name, share in zip(LIMITS, shares, strict=True)
+    }
 
 
-def _cover(
-    drawn: DrawnText, look: Look, chosen: dict[str, float]
-) -> tuple[npt.NDArray[np.float64], list[Box]]:
+def _cover(drawn: DrawnText, look: Look) -> tuple[npt.NDArray[np.float64], list[Box]]:
     """How much of each pixel ink covers, the form's included: float64 [H, W], 0...1."""
+    _, chosen = _choices(drawn.seed, look)
     line = _line(drawn, look, chosen)
     cover: npt.NDArray[np.float64] = line.picture / 255
     if look.form != "plain":
@@ -337,13 +340,12 @@ def _compressed(pixels: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.u
         return np.asarray(picture).copy()
 
 
-def _drawn(value: Value | None, rng: np.random.RandomState) -> float:
-    """The value of this line: its own if it is a range."""
-    chance = rng.uniform()
+def _between(value: Value | None, share: float) -> float:
+    """The value of this line: its own, by this share of the way, if it is a range."""
     if value is None:
         return 0.0
     low, high = value if isinstance(value, tuple) else (value, value)
-    return float(low + (high - low) * chance)
+    return float(low + (high - low) * share)
 
 
 def _colour(colour: str) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from digit_generator.bulk import BulkGenerator
+from digit_generator.chance import seeded
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_whole
 from digit_generator.hand import Hand
 from digit_generator.lines.grammar import Pattern, PatternError
@@ -69,10 +72,15 @@ class LineSource:
                 for end in value if isinstance(value, tuple) else (value,):
                     self.controls.nearest(0, Style(**{name: end}))  # told before anything is drawn
 
+    @functools.cached_property
+    def _raw_bulk(self) -> BulkGenerator:
+        """Draws the network's own pixels of any hand; made when the first line is drawn."""
+        return BulkGenerator(self.generator.variant(raw=True, neat=self.generator.neat))
+
     def text(self, index: int) -> str:
         """What line `index` reads."""
         if isinstance(self.texts, Pattern):
-            return self.texts.text(np.random.RandomState([self.seed, index, _TEXT_STREAM]))
+            return self.texts.text(seeded([self.seed, index, _TEXT_STREAM]))
         return self.texts[index % len(self.texts)]
 
     def seed_of(self, index: int) -> int:
@@ -117,7 +125,7 @@ class LineSource:
 
     def _writer_of(self, seed: int) -> tuple[Style, bool, Hand | None]:
         """The style of the line of this seed, whether it is in one hand, and in which person's."""
-        rng = np.random.RandomState([seed, _HAND_STREAM])
+        rng = seeded([seed, _HAND_STREAM])
         chance = rng.uniform(0, 1, 1 + len(STROKE_MEASURES))
         in_one = bool(chance[0] < self.one_hand)
         values = {
@@ -142,6 +150,7 @@ class LineSource:
                 [writers[i][0] for i in mine],
                 self.controls,
                 [writers[i][1] for i in mine],
+                self._raw_bulk,
             )
             drawn |= zip(mine, lines, strict=True)
         return [drawn[i] for i in range(len(seeds))]
