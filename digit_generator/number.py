@@ -60,7 +60,7 @@ _USUAL_STROKE = (2.5, 0.1)  # thickness and slant, where no digit has ink
 _LINES_TOGETHER = 64  # drawn at a time
 _MAX_CORES = 8
 _RING = 2.8  # the radius of the circles of %
-_SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
+_SIGN_STREAM, _GAP_STREAM = 1, 5  # the chance of signs and of gaps, apart from that of the digits
 
 _Pixels = npt.NDArray[np.uint8]
 _Part = TypeVar("_Part")
@@ -77,13 +77,16 @@ class Layout:
 
     scale: pixels for one of MNIST's, above 0. spacing: the distance of two characters over the usual one.
     slope: of the baseline, in radians, positive climbs to the right. pitch: from one character to the next,
-    in MNIST's pixels, as in a form with a box for each; None sets them as close as their ink says.
+    in MNIST's pixels, as in a form with a box for each; None sets them as close as their ink says. gap: the
+    range in which each gap, from the ink of one character to that of the next, draws its own, in MNIST's
+    pixels; below 0 they overlap. None is the usual distance.
     """
 
     scale: float = 1.0
     spacing: float = 1.0
     slope: float = 0.0
     pitch: float | None = None
+    gap: tuple[float, float] | None = None
 
     def pixels(self, length: float) -> int:
         """A length in MNIST's pixels, in those of the line."""
@@ -144,13 +147,15 @@ def write_numbers(
     seeds: Sequence[int],
     style: Style | None = None,
     controls: StyleControls | None = None,
+    layout: Layout | None = None,
 ) -> list[Line]:
     """`write_number` of each text and seed, in a fraction of the time that they take one by one.
 
-    All are held in memory; `lines_in_order` is for any number. Errors as write_number.
+    All are held in memory; `lines_in_order` is for any number. layout: how they are set, as usual if not
+    given. Errors as write_number.
     """
     drawn = drawn_texts(generator, texts, seeds, style or Style(), controls)
-    return [_line(one.text, one.cells, one.seed, one.stroke, Layout()) for one in drawn]
+    return [line_at(one, layout or Layout()) for one in drawn]
 
 
 class DrawnText(NamedTuple):
@@ -177,12 +182,15 @@ def drawn_texts(
     controls: StyleControls | None = None,
     one_hand: Sequence[bool] | None = None,
     raw_bulk: BulkGenerator | None = None,
+    uneven: bool = False,
 ) -> list[DrawnText]:
     """The digits of each text, drawn in the hand of its seed. Errors as write_number.
 
     style: one for all, or one for each. one_hand: which texts are in one hand, all if not given; of the
     others each digit has a hand of its own: the seed's for the first, the next seed's for the second.
     raw_bulk: a BulkGenerator of the generator's raw variant draws many texts in less time, the same.
+    uneven: digits that fall out of line with the others of their hand are left so, which takes a fraction of
+    the time.
     """
     texts = [checked_text(text) for text in texts]
     seeds = checked_seeds(seeds)
@@ -206,26 +214,25 @@ def drawn_texts(
     if together.any():
         part, which = together[owner], np.flatnonzero(together).tolist()
         of_hands, whose = latents_of_hands(generator, [seeds[i] for i in which], [counts[i] for i in which])
-        z[part] = evened_latents(generator, of_hands, labels[part], whose)
+        z[part] = of_hands if uneven else evened_latents(generator, of_hands, labels[part], whose)
     alone = ~together[owner]
-    if alone.any():
-        if raw_bulk and not in_style:
-            raw[alone] = raw_bulk.digits(labels[alone], own[alone])
-        else:
-            z[alone] = (raw_bulk or generator).latents(own[alone].tolist(), labels[alone])
+    direct = alone if raw_bulk and not in_style else np.zeros_like(alone)  # from seed to pixels, without a z
+    if raw_bulk and direct.any():
+        raw[direct] = raw_bulk.digits(labels[direct], own[direct])
+    if (by_z := alone & ~direct).any():
+        z[by_z] = (raw_bulk or generator).latents(own[by_z].tolist(), labels[by_z])
     if in_style:
         controls = controls or StyleControls.load(generator)
         nearest = [
             controls.nearest(label, styles[i]) for i, label in zip(owner, labels.tolist(), strict=True)
         ]
         z = controls.latents(z, labels, nearest)
-    left = np.flatnonzero(~alone if raw_bulk and not in_style else np.ones_like(alone))
-    if raw_bulk and len(left):
-        raw[left] = raw_bulk.pixels(z[left], labels[left], own[left])
-    else:
-        for chunk in chunks(len(left)):
-            part = left[chunk]
-            raw[part] = pixels_from_images(generator.images(z[part], labels[part]))
+    for chunk in chunks(len(z)):
+        left = chunk.start + np.flatnonzero(~direct[chunk])
+        if raw_bulk and len(left):
+            raw[left] = raw_bulk.pixels(z[left], labels[left], own[left])
+        elif len(left):
+            raw[left] = pixels_from_images(generator.images(z[left], labels[left]))
     # In place: the box would make the digits of a line jump by whole pixels. Each has a chance of its own.
     pixels = generator.finished(raw, labels, own.tolist(), in_box=False)
     strokes = strokes_of_hands(pixels, owner, len(texts))
@@ -243,16 +250,17 @@ def lines_in_order(
     seeds: Sequence[int],
     style: Style | None = None,
     controls: StyleControls | None = None,
+    layout: Layout | None = None,
 ) -> Iterator[Line]:
     """`write_number` of each text and seed, one after the other: drawn by all cores, a few ahead of the
-    reader. Errors as write_number, when the first line is asked for."""
+    reader. layout: as write_numbers. Errors as write_number, when the first line is asked for."""
     texts = [checked_text(text) for text in texts]
     seeds = checked_seeds(seeds)
     if style is not None and style.asked:
         controls = controls or StyleControls.load(generator)
     parts = [slice(start, start + _LINES_TOGETHER) for start in range(0, len(texts), _LINES_TOGETHER)]
     for lines in in_order(
-        lambda part: write_numbers(generator, texts[part], seeds[part], style, controls), parts
+        lambda part: write_numbers(generator, texts[part], seeds[part], style, controls, layout), parts
     ):
         yield from lines
 
@@ -290,11 +298,13 @@ def strokes_of_hands(pixels: _Pixels, owner: npt.NDArray[np.int64], count: int) 
     ]
 
 
-def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | None = None) -> Line:
+def line_from_cells(
+    text: str, cells: _Pixels, *, seed: int, hand: _Pixels | None = None, layout: Layout | None = None
+) -> Line:
     """Set digits, uint8 [B, 28, 28], one for every digit of the text, on one line.
 
     Any digits will do, real ones too. The signs get the middle thickness and slant of the digits `hand`,
-    which are the cells if not given.
+    which are the cells if not given. layout: of scale 1, as usual if not given.
     NumberError for another text, or another number of cells.
     """
     text = checked_text(text)
@@ -302,7 +312,7 @@ def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | Non
         raise NumberError(f"{len(cells)} digits came for {text!r}: expected one picture for each digit in it")
     hand = cells if hand is None else hand
     (stroke,) = strokes_of_hands(hand, np.zeros(len(hand), np.int64), 1)
-    return _line(text, cells, seed, stroke, Layout())
+    return _line(text, cells, seed, stroke, layout or Layout())
 
 
 def line_at(drawn: DrawnText, layout: Layout) -> Line:
@@ -319,12 +329,14 @@ def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float], lay
     thickness, slant = stroke
     # As many for every character: a longer text begins as a shorter one.
     chances = seeded([seed, _SIGN_STREAM]).uniform(-1, 1, (len(text), 8))
-    alone = layout.pixels(_ALONE)
+    alone = 1 if layout.gap else layout.pixels(_ALONE)  # what touches, touches in a row or the next one
     rest = iter(_glyphs(cells, None, alone))
     drift = along = 0.0
-    gap = layout.spacing * (_GAP + 0.4 * thickness)
+    gaps = [layout.spacing * (_GAP + 0.4 * thickness)] * len(text)
+    if layout.gap:
+        gaps = seeded([seed, _GAP_STREAM]).uniform(*layout.gap, len(text)).tolist()
     glyphs: list[_Glyph | None] = []
-    for character, chance in zip(text, chances, strict=True):
+    for character, chance, gap in zip(text, chances, gaps, strict=True):
         drift = 0.6 * drift + 0.8 * chance[0]
         down = layout.pixels(drift) - round(math.tan(layout.slope) * along)
         if character == " ":
@@ -339,7 +351,7 @@ def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float], lay
         glyph.over += down
         glyphs.append(glyph)
         along += layout.pixels(layout.pitch) if layout.pitch else glyph.width + layout.pixels(gap)
-    return _set(text, glyphs, gap, layout)
+    return _set(text, glyphs, gaps, layout, alone)
 
 
 def texts_from_pattern(pattern: str, count: int, seed: int = 0) -> list[str]:
@@ -414,7 +426,8 @@ def _glyphs(cells: _Pixels, baseline: int | None, alone: int) -> list[_Glyph]:
     side = cells.shape[1]
     ink = cells >= INK
     ink[~ink.any(axis=(1, 2))] = True  # a generator that draws nothing: the blank cell keeps its place
-    rows, columns = ink.any(axis=2), ink.any(axis=1)
+    rows: npt.NDArray[np.bool_] = np.asarray(ink.any(axis=2))  # [B, side]
+    columns: npt.NDArray[np.bool_] = np.asarray(ink.any(axis=1))
     tops, lefts = rows.argmax(axis=1), columns.argmax(axis=1)
     bottoms, rights = side - rows[:, ::-1].argmax(axis=1), side - columns[:, ::-1].argmax(axis=1)
     first = np.where(rows, ink.argmax(axis=2) - lefts[:, None], np.inf)
@@ -440,9 +453,12 @@ def _glyphs(cells: _Pixels, baseline: int | None, alone: int) -> list[_Glyph]:
     ]
 
 
-def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout) -> Line:
-    """Put the glyphs side by side, as close as `gap`, between their ink, and _BOX_GAP allow."""
-    margin, alone = layout.pixels(_MARGIN), layout.pixels(_ALONE)
+def _set(
+    text: str, glyphs: Sequence[_Glyph | None], gaps: Sequence[float], layout: Layout, alone: int
+) -> Line:
+    """Put the glyphs side by side, as close as the gap before the next one, between their ink, allows; and
+    _BOX_GAP, unless gaps are asked for."""
+    margin = layout.pixels(_MARGIN)
     drawn = [glyph for glyph in glyphs if glyph]
     above = max(layout.pixels(_HEIGHT), *(-glyph.over for glyph in drawn)) + margin  # rows over the baseline
     height = above + max(0, *(glyph.over + glyph.height for glyph in drawn)) + margin
@@ -450,6 +466,7 @@ def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout)
     edge = np.full(height + 2 * alone, -np.inf)
     lefts: list[int] = []
     end, pending = 0, 0  # where the last box ends; the spaces since
+    middle, gap = 0, 0.0  # of the last box; behind it
     for place, glyph in enumerate(glyphs):
         if layout.pitch:
             if glyph:
@@ -464,13 +481,19 @@ def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout)
         if lefts:
             near = edge[top + alone : top + alone + glyph.height]
             closest = float((near - glyph.first).max())
-            beside = round(closest + gap * layout.scale) if math.isfinite(closest) else 0
-            left = max(end + layout.pixels(_BOX_GAP), beside)
+            if layout.gap:
+                gap = max(gap, 0.0) if pending else gap
+                beside = closest if math.isfinite(closest) else end
+                left = max(middle, round(beside + gap * layout.scale))
+            else:
+                beside = round(closest + gap * layout.scale) if math.isfinite(closest) else 0
+                left = max(end + layout.pixels(_BOX_GAP), beside)
         left += pending
         lefts.append(left)
         around = edge[top : top + glyph.height + 2 * alone]
         np.maximum(around, left + glyph.last, out=around)
-        end, pending = left + glyph.width, 0
+        end, pending = max(end, left + glyph.width), 0
+        middle, gap = left + -(-glyph.width // 2), gaps[place]
     end += pending
     picture = np.zeros((height, end + 2 * margin), np.uint8)
     boxes: list[tuple[str, int, int, int, int]] = []

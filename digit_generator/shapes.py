@@ -87,9 +87,9 @@ class Estimates:
     """
 
     def __init__(self, images: npt.NDArray[np.floating[Any]]) -> None:
-        self._images = images
         self._upright = _set_upright(images)
-        self._edge = _total_variation(images)
+        self._slopes = _slopes(images)
+        self._edge = self._slopes[2].sum(axis=(1, 2))
         self._ends = _quantiles(self._upright, np.array(_ENDS))  # [B, 6]
         width, far, near = (self._ends[:, 2 * k + 1] - self._ends[:, 2 * k] for k in range(3))
         self._thickness = 2 * self._upright.ink / self._edge
@@ -100,7 +100,8 @@ class Estimates:
         """Of the three shapes and the tails of the images `which`, with respect to each pixel: float64
         [b, 4, 28, 28]."""
         upright = _Upright(*(field[which] for field in self._upright))
-        edge_gradient = _total_variation_gradient(self._images[which])
+        falling, rising, length = (each[which] for each in self._slopes)
+        edge_gradient = _total_variation_gradient(falling, rising, length)
         thickness = (2 - _each(self._thickness[which]) * edge_gradient) / _each(self._edge[which])
         slant = -upright.shear_gradient / _each(1 + upright.shear**2)
         ends = [_quantile_gradient(upright, self._ends[which, k], share) for k, share in enumerate(_ENDS)]
@@ -190,11 +191,10 @@ def _total_variation(images: npt.NDArray[np.floating[Any]]) -> Floats:
     return total
 
 
-def _total_variation_gradient(images: npt.NDArray[np.floating[Any]]) -> Floats:
-    """[B, 28, 28]."""
-    falling, rising, length = _slopes(images)
+def _total_variation_gradient(falling: Floats, rising: Floats, length: Floats) -> Floats:
+    """Of the slopes, with respect to each pixel: [B, 28, 28]."""
     falling, rising = falling / length, rising / length
-    gradient = np.zeros((len(images), 30, 30))
+    gradient = np.zeros((len(length), 30, 30))
     gradient[:, 1:, 1:] += falling
     gradient[:, :-1, :-1] -= falling
     gradient[:, :-1, 1:] += rising

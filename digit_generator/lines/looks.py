@@ -49,6 +49,7 @@ LIMITS: dict[str, tuple[float, float, str]] = {
     "perspective": (0, 0.3, "the share of the height by which corners move"),
     "rotation": (-45, 45, "degrees, positive turns to the left"),
 }
+GAP_LIMITS = (-10, 40, "twentieths of a digit's height, below 0 they overlap")
 _DEGRADED = ("blur", "noise", "shadow", "perspective", "rotation")
 
 
@@ -58,7 +59,10 @@ class Look:
 
     height: of the picture, in pixels; None leaves the line as write_number draws it, with digits 20 pixels
     high. ink, paper: colours such as "#1b1b1f"; the usual ones are white on black, as in MNIST. form: "ruled"
-    has a line to write on, "boxed" a box for each character. The others are told in LIMITS.
+    has a line to write on, "boxed" a box for each character. gap: from the ink of a character to that of the
+    next, in twentieths of a digit's height; of a range, each gap of a line draws its own. At 0 they touch,
+    below it they overlap, at most to the middle of a box; where both have ink, the stronger one stays. None
+    keeps them apart, at `spacing` times the usual distance. The others are told in LIMITS.
     """
 
     height: Value | None = None
@@ -73,11 +77,12 @@ class Look:
     shadow: Value = 0.0
     perspective: Value = 0.0
     rotation: Value = 0.0
+    gap: Value | None = None
 
     def __post_init__(self) -> None:
-        for name, (least, most, unit) in LIMITS.items():
+        for name, (least, most, unit) in {**LIMITS, "gap": GAP_LIMITS}.items():
             value = getattr(self, name)
-            if value is None and name == "height":
+            if value is None and name in ("height", "gap"):
                 continue
             ends = value if isinstance(value, tuple) else (value,)
             if not all(_is_number(end) and least <= end <= most for end in ends) or ends[0] > ends[-1]:
@@ -89,11 +94,19 @@ class Look:
                 raise LookError(f"{name} is {getattr(self, name)!r}: expected a colour such as '#1b1b1f'")
         if self.form not in get_args(Form):
             raise LookError(f"form is {self.form!r}: expected one of {', '.join(get_args(Form))}")
+        if self.gap is not None and (self.form == "boxed" or self.spacing != 1):
+            other = "form is 'boxed'" if self.form == "boxed" else f"spacing is {self.spacing!r}"
+            raise LookError(f"gap is {self.gap!r} and {other}, which both set how far characters are apart")
 
     @property
     def is_plain(self) -> bool:
         """Whether lines are as write_number draws them."""
         return self == Look()
+
+    @property
+    def gap_range(self) -> tuple[float, float] | None:
+        """Of the gaps of a line, as number.Layout has it."""
+        return self.gap if self.gap is None or isinstance(self.gap, tuple) else (self.gap, self.gap)
 
     @property
     def in_colour(self) -> bool:
@@ -226,11 +239,11 @@ def _line(drawn: DrawnText, look: Look, chosen: dict[str, float]) -> Line:
     pitch = _PITCH * chosen["spacing"] if look.form == "boxed" else None
     slope = math.radians(chosen["slope"])
     if look.height is None:
-        return line_at(drawn, Layout(1.0, chosen["spacing"], slope, pitch))
+        return line_at(drawn, Layout(1.0, chosen["spacing"], slope, pitch, look.gap_range))
     height = round(chosen["height"])
     scale = height / _USUAL_HEIGHT
     for _ in range(_TRIES):
-        line = line_at(drawn, Layout(scale, chosen["spacing"], slope, pitch))
+        line = line_at(drawn, Layout(scale, chosen["spacing"], slope, pitch, look.gap_range))
         if line.picture.shape[0] <= height:
             break
         scale *= (height - 0.5) / line.picture.shape[0]

@@ -6,17 +6,17 @@ and hands, and the checksums of its pages and in its pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from digit_generator.dataset.cluster import Done, Job, Shard, shards_of_part, write_set
 from digit_generator.dataset.folder import manifest_name
 from digit_generator.dataset.plan import DatasetError
 from digit_generator.generate import MAX_SEED, checked_whole
 from digit_generator.lines.formats import shard_bytes
-from digit_generator.lines.source import LineSource
+from digit_generator.lines.source import BEFORE, LineSource
 from digit_generator.lines.write import SHARD_SIZE, identity_of_set, png_of, shard_item
 from digit_generator.render import is_whole_png
 
@@ -33,6 +33,8 @@ class LineJob(Job):
     """Shards of lines, and the source of them."""
 
     source: LineSource
+
+    before: ClassVar[Mapping[str, Any]] = BEFORE
 
     def write(self, shard: Shard, path: Path) -> None:
         items = []

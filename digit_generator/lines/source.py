@@ -8,8 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from digit_generator.bulk import BulkGenerator
 from digit_generator.chance import seeded
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_whole
@@ -20,6 +18,9 @@ from digit_generator.number import DrawnText, checked_text, drawn_texts
 from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.style import Style, StyleControls, StyleError
 
+BEFORE = {"uneven": False}
+"""What the identities of earlier sources do not say, and mean."""
+
 _TEXT_STREAM, _HAND_STREAM = 3, 4
 
 
@@ -28,9 +29,11 @@ class LineSource:
 
     texts: a grammar.Pattern, its form as a str, or the texts themselves, which come again from the first one
     after the last. seed: of line 0's hand and text; line i has seed + i. one_hand: the share of lines in one
-    hand; in the others each digit has a hand of its own. hands: persons', one of which each line in one hand
-    has; if not given, that of the generator, else the seed's own. HandError for one of other weights. style:
-    by the names of style.Style, a value or a range from which each line draws its own.
+    hand; in the others each digit has a hand of its own. uneven: the digits of a hand are left as they come,
+    which is several times as fast; one that leans or is thicker than the others is not brought back into
+    line. hands: persons', one of which each line in one hand has; if not given, that of the generator, else
+    the seed's own. HandError for one of other weights. style: by the names of style.Style, a value or a range
+    from which each line draws its own.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class LineSource:
         seed: int = 0,
         look: Look | None = None,
         one_hand: float = 1.0,
+        uneven: bool = False,
         hands: Sequence[Hand] = (),
         style: Mapping[str, Value] | None = None,
         controls: StyleControls | None = None,
@@ -62,6 +66,7 @@ class LineSource:
         if not 0 <= one_hand <= 1:
             raise LookError(f"one_hand is {one_hand!r}: expected a share from 0 to 1")
         self.one_hand = float(one_hand)
+        self.uneven = bool(uneven)
         self.style = dict(style or {})
         if unknown := [name for name in self.style if name not in STROKE_MEASURES]:
             raise StyleError(f"{unknown[0]!r} is no style: expected {', '.join(STROKE_MEASURES)}")
@@ -107,6 +112,7 @@ class LineSource:
             "seed": self.seed,
             "look": self.look.asked,
             "one_hand": self.one_hand,
+            "uneven": self.uneven,
             "hands": [{"hand": hand.text, "variation": hand.variation} for hand in self.hands],
             "style": self.style,
             "controls_sha256": self.controls.digest if self.controls else "",
@@ -151,6 +157,7 @@ class LineSource:
                 self.controls,
                 [writers[i][1] for i in mine],
                 self._raw_bulk,
+                self.uneven,
             )
             drawn |= zip(mine, lines, strict=True)
         return [drawn[i] for i in range(len(seeds))]

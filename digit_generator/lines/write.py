@@ -39,7 +39,7 @@ from digit_generator.lines.formats import (
     shard_name,
 )
 from digit_generator.lines.looks import Picture
-from digit_generator.lines.source import LineSource
+from digit_generator.lines.source import BEFORE, LineSource
 from digit_generator.number import in_order
 
 MAX_LINES = 10_000_000
@@ -227,7 +227,7 @@ def _manifest_is_there(path: Path, identity: dict[str, Any]) -> bool:
     told = read_record(path)
     if told is None:
         return False
-    check_same_set(path.parent, told, identity)
+    check_same_set(path.parent, told, identity, BEFORE)
     return True
 
 
@@ -241,7 +241,7 @@ def _journal(out: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
         return {}
     *lines, _ = path.read_text(encoding="utf-8").split("\n")  # the last row may be cut short
     try:
-        check_same_set(out, json.loads(lines[0]), identity)
+        check_same_set(out, json.loads(lines[0]), identity, BEFORE)
         rows = {row["file"]: row for row in map(json.loads, lines[1:])}
     except (ValueError, IndexError, TypeError, KeyError) as error:
         if isinstance(error, DatasetError):
