@@ -292,10 +292,14 @@ def strokes_of_hands(pixels: _Pixels, owner: npt.NDArray[np.int64], count: int) 
     strokes = [estimated_strokes(pixels[inked[part]] / 255) for part in chunks(len(inked))]
     stroke = np.concatenate([np.zeros((0, 2)), *strokes])
     ends = np.searchsorted(owner[inked], np.arange(count + 1))
-    return [
-        tuple(np.median(stroke[start:end], axis=0).tolist()) if end > start else _USUAL_STROKE
-        for start, end in pairwise(ends.tolist())
-    ]
+    counts = np.diff(ends)
+    middles = np.full((count, 2), _USUAL_STROKE)
+    for size in np.unique(
+        counts[counts > 0]
+    ).tolist():  # hands with as many digits have their medians together
+        hands = np.flatnonzero(counts == size)
+        middles[hands] = np.median(stroke[ends[hands, None] + np.arange(size)], axis=1)
+    return [(thickness, slant) for thickness, slant in middles.tolist()]
 
 
 def line_from_cells(
