@@ -190,7 +190,7 @@ def lines(
           pages of eight lines with annotations.json
       python -m digit_generator lines 100 --pattern "#{4,9}" --hand my.hand --hand yours.hand
           lines by two persons; lines/metadata.jsonl says by whom each is
-      python -m digit_generator lines 100000 --pattern "#{4,9}" --engine ray
+      python -m digit_generator lines 100000 --engine ray --pattern "#{4,9}"
           lines/train-00000-of-00100.parquet and so on, on all cores
     """
     if (pattern is None) == (list_file is None):
