@@ -67,6 +67,21 @@ def test_a_line_without_a_look_is_that_of_write_number(shipped: DigitGenerator) 
     assert picture.lines == [("2026", 7, line.boxes)]
 
 
+def test_what_needs_no_chance_is_as_with_it(shipped: DigitGenerator) -> None:
+    """A plain look, and lines all in one hand or none, are drawn without asking for their chance."""
+    (one, _) = persons(shipped)
+
+    def drawn(**options: object) -> list[bytes]:
+        return [picture.pixels.tobytes() for picture in source(shipped, "#2", **options).pictures(range(4))]
+
+    assert drawn(one_hand=0) == drawn(one_hand=1e-12)
+    assert drawn(hands=[one]) == drawn(hands=[one, one])
+    assert drawn(one_hand=0, hands=[one]) == drawn(one_hand=0)
+    assert drawn(one_hand=0) == drawn(one_hand=0, look=Look(noise=(0, 0)))
+    plain, noisy = (source(shipped, "#2", look=look).pictures([0]) for look in (Look(), Look(noise=(0, 0))))
+    assert plain[0].lines == noisy[0].lines
+
+
 def test_line_i_depends_on_i_and_on_nothing_else(shipped: DigitGenerator) -> None:
     look = Look(height=(30, 60), noise=(0, 9), shadow=(0, 0.5), rotation=(-3, 3), jpeg=(50, 100))
     lines = source(shipped, look=look, one_hand=0.5, seed=3)

@@ -142,6 +142,9 @@ class Picture:
 
 def picture_of(drawn: DrawnText, look: Look) -> Picture:
     """The text in this look."""
+    if look.is_plain:  # white on black is the line itself
+        line = line_at(drawn, Layout())
+        return Picture(line.picture, [Label(drawn.text, drawn.seed, line.boxes)])
     cover, boxes = _cover(drawn, look)
     rng, chosen = _choices(drawn.seed, look)
     return _seen(cover, [Label(drawn.text, drawn.seed, boxes)], look, chosen, rng)

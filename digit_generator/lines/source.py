@@ -131,6 +131,8 @@ class LineSource:
 
     def _writer_of(self, seed: int) -> tuple[Style, bool, Hand | None]:
         """The style of the line of this seed, whether it is in one hand, and in which person's."""
+        if self.one_hand in (0, 1) and len(self.hands) < 2 and not self.style:  # nothing is left to chance
+            return Style(), self.one_hand == 1, self.hands[0] if self.hands and self.one_hand else None
         rng = seeded([seed, _HAND_STREAM])
         chance = rng.uniform(0, 1, 1 + len(STROKE_MEASURES))
         in_one = bool(chance[0] < self.one_hand)
