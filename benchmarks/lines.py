@@ -34,6 +34,7 @@ def main() -> None:
     generator = DigitGenerator.load()
     digits = TorchStream(DigitStream(generator), lambda item: (item["pixels"], item["label"]))
     plain = LineSource(generator, "#" * 10)
+    uneven = LineSource(generator, "#" * 10, uneven=True)
     mixed = LineSource(generator, "#" * 10, one_hand=0)
     seen = LineSource(generator, "#" * 10, one_hand=0, look=Look(height=48, blur=0.5, noise=5, rotation=2))
     known = torch.utils.data.TensorDataset(torch.tensor(train.pixels), torch.tensor(train.labels))
@@ -41,6 +42,7 @@ def main() -> None:
         "MNIST's digits from memory, DataLoader": torch.utils.data.DataLoader(known, BATCH, shuffle=True),
         "generated digits, DataLoader": torch.utils.data.DataLoader(digits, BATCH),
         "lines of ten digits, one hand each": (([0], item) for item in LineStream(plain)),
+        "the same, left uneven": (([0], item) for item in LineStream(uneven)),
         "lines of ten digits, each digit its own hand": (([0], item) for item in LineStream(mixed)),
         "the same, 48 pixels high, blurred, noisy and turned": (([0], item) for item in LineStream(seen)),
         f"what a reader learns from, {LINE_READER.batch} lines a step": steps(LineStream(mixed, count=64)),

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from digit_generator.chance import seeded
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.finish import enlarged_pixels
 from digit_generator.generate import (
@@ -34,6 +35,9 @@ from digit_generator.generate import (
 from digit_generator.recipe import MAX_CHARACTERS
 from digit_generator.shapes import estimated_strokes
 from digit_generator.style import Style, StyleControls, chunks, evened_latents, latents_of_hands
+
+if TYPE_CHECKING:
+    from digit_generator.bulk import BulkGenerator
 
 SIGNS = ".,-:/+€$£%()"
 CHARACTERS = f"0123456789{SIGNS} "
@@ -56,7 +60,7 @@ _USUAL_STROKE = (2.5, 0.1)  # thickness and slant, where no digit has ink
 _LINES_TOGETHER = 64  # drawn at a time
 _MAX_CORES = 8
 _RING = 2.8  # the radius of the circles of %
-_SIGN_STREAM = 1  # the signs' own chance, apart from that of the digits
+_SIGN_STREAM, _GAP_STREAM = 1, 5  # the chance of signs and of gaps, apart from that of the digits
 
 _Pixels = npt.NDArray[np.uint8]
 _Part = TypeVar("_Part")
@@ -73,13 +77,16 @@ class Layout:
 
     scale: pixels for one of MNIST's, above 0. spacing: the distance of two characters over the usual one.
     slope: of the baseline, in radians, positive climbs to the right. pitch: from one character to the next,
-    in MNIST's pixels, as in a form with a box for each; None sets them as close as their ink says.
+    in MNIST's pixels, as in a form with a box for each; None sets them as close as their ink says. gap: the
+    range in which each gap, from the ink of one character to that of the next, draws its own, in MNIST's
+    pixels; below 0 they overlap. None is the usual distance.
     """
 
     scale: float = 1.0
     spacing: float = 1.0
     slope: float = 0.0
     pitch: float | None = None
+    gap: tuple[float, float] | None = None
 
     def pixels(self, length: float) -> int:
         """A length in MNIST's pixels, in those of the line."""
@@ -140,13 +147,15 @@ def write_numbers(
     seeds: Sequence[int],
     style: Style | None = None,
     controls: StyleControls | None = None,
+    layout: Layout | None = None,
 ) -> list[Line]:
     """`write_number` of each text and seed, in a fraction of the time that they take one by one.
 
-    All are held in memory; `lines_in_order` is for any number. Errors as write_number.
+    All are held in memory; `lines_in_order` is for any number. layout: how they are set, as usual if not
+    given. Errors as write_number.
     """
     drawn = drawn_texts(generator, texts, seeds, style or Style(), controls)
-    return [_line(one.text, one.cells, one.seed, one.stroke, Layout()) for one in drawn]
+    return [line_at(one, layout or Layout()) for one in drawn]
 
 
 class DrawnText(NamedTuple):
@@ -172,11 +181,16 @@ def drawn_texts(
     style: Style | Sequence[Style],
     controls: StyleControls | None = None,
     one_hand: Sequence[bool] | None = None,
+    raw_bulk: BulkGenerator | None = None,
+    uneven: bool = False,
 ) -> list[DrawnText]:
     """The digits of each text, drawn in the hand of its seed. Errors as write_number.
 
     style: one for all, or one for each. one_hand: which texts are in one hand, all if not given; of the
     others each digit has a hand of its own: the seed's for the first, the next seed's for the second.
+    raw_bulk: a BulkGenerator of the generator's raw variant draws many texts in less time, the same.
+    uneven: digits that fall out of line with the others of their hand are left so, which takes a fraction of
+    the time.
     """
     texts = [checked_text(text) for text in texts]
     seeds = checked_seeds(seeds)
@@ -193,24 +207,32 @@ def drawn_texts(
     own = np.concatenate([seed + np.arange(len(hand)) for seed, hand in zip(seeds, hands, strict=True)])
     own %= MAX_SEED + 1
     together = np.ones(len(texts), np.bool_) if one_hand is None else np.array(one_hand, np.bool_)
+    styles = [style] * len(texts) if isinstance(style, Style) else list(style)
+    in_style = any(one.asked for one in styles)
     z = np.zeros((len(labels), LATENT_SIZE))
+    raw = np.zeros((len(labels), 28, 28), np.uint8)
     if together.any():
         part, which = together[owner], np.flatnonzero(together).tolist()
         of_hands, whose = latents_of_hands(generator, [seeds[i] for i in which], [counts[i] for i in which])
-        z[part] = evened_latents(generator, of_hands, labels[part], whose)
-    if not together.all():
-        part = ~together[owner]
-        z[part] = generator.latents(own[part].tolist(), labels[part])
-    styles = [style] * len(texts) if isinstance(style, Style) else list(style)
-    if any(one.asked for one in styles):
+        z[part] = of_hands if uneven else evened_latents(generator, of_hands, labels[part], whose)
+    alone = ~together[owner]
+    direct = alone if raw_bulk and not in_style else np.zeros_like(alone)  # from seed to pixels, without a z
+    if raw_bulk and direct.any():
+        raw[direct] = raw_bulk.digits(labels[direct], own[direct])
+    if (by_z := alone & ~direct).any():
+        z[by_z] = (raw_bulk or generator).latents(own[by_z].tolist(), labels[by_z])
+    if in_style:
         controls = controls or StyleControls.load(generator)
         nearest = [
             controls.nearest(label, styles[i]) for i, label in zip(owner, labels.tolist(), strict=True)
         ]
         z = controls.latents(z, labels, nearest)
-    raw = np.concatenate(
-        [pixels_from_images(generator.images(z[part], labels[part])) for part in chunks(len(z))]
-    )
+    for chunk in chunks(len(z)):
+        left = chunk.start + np.flatnonzero(~direct[chunk])
+        if raw_bulk and len(left):
+            raw[left] = raw_bulk.pixels(z[left], labels[left], own[left])
+        elif len(left):
+            raw[left] = pixels_from_images(generator.images(z[left], labels[left]))
     # In place: the box would make the digits of a line jump by whole pixels. Each has a chance of its own.
     pixels = generator.finished(raw, labels, own.tolist(), in_box=False)
     strokes = strokes_of_hands(pixels, owner, len(texts))
@@ -228,16 +250,17 @@ def lines_in_order(
     seeds: Sequence[int],
     style: Style | None = None,
     controls: StyleControls | None = None,
+    layout: Layout | None = None,
 ) -> Iterator[Line]:
     """`write_number` of each text and seed, one after the other: drawn by all cores, a few ahead of the
-    reader. Errors as write_number, when the first line is asked for."""
+    reader. layout: as write_numbers. Errors as write_number, when the first line is asked for."""
     texts = [checked_text(text) for text in texts]
     seeds = checked_seeds(seeds)
     if style is not None and style.asked:
         controls = controls or StyleControls.load(generator)
     parts = [slice(start, start + _LINES_TOGETHER) for start in range(0, len(texts), _LINES_TOGETHER)]
     for lines in in_order(
-        lambda part: write_numbers(generator, texts[part], seeds[part], style, controls), parts
+        lambda part: write_numbers(generator, texts[part], seeds[part], style, controls, layout), parts
     ):
         yield from lines
 
@@ -269,17 +292,23 @@ def strokes_of_hands(pixels: _Pixels, owner: npt.NDArray[np.int64], count: int) 
     strokes = [estimated_strokes(pixels[inked[part]] / 255) for part in chunks(len(inked))]
     stroke = np.concatenate([np.zeros((0, 2)), *strokes])
     ends = np.searchsorted(owner[inked], np.arange(count + 1))
-    return [
-        tuple(np.median(stroke[start:end], axis=0).tolist()) if end > start else _USUAL_STROKE
-        for start, end in pairwise(ends.tolist())
-    ]
+    counts = np.diff(ends)
+    middles = np.full((count, 2), _USUAL_STROKE)
+    for size in np.unique(
+        counts[counts > 0]
+    ).tolist():  # hands with as many digits have their medians together
+        hands = np.flatnonzero(counts == size)
+        middles[hands] = np.median(stroke[ends[hands, None] + np.arange(size)], axis=1)
+    return [(thickness, slant) for thickness, slant in middles.tolist()]
 
 
-def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | None = None) -> Line:
+def line_from_cells(
+    text: str, cells: _Pixels, *, seed: int, hand: _Pixels | None = None, layout: Layout | None = None
+) -> Line:
     """Set digits, uint8 [B, 28, 28], one for every digit of the text, on one line.
 
     Any digits will do, real ones too. The signs get the middle thickness and slant of the digits `hand`,
-    which are the cells if not given.
+    which are the cells if not given. layout: of scale 1, as usual if not given.
     NumberError for another text, or another number of cells.
     """
     text = checked_text(text)
@@ -287,7 +316,7 @@ def line_from_cells(text: str, cells: _Pixels, *, seed: int, hand: _Pixels | Non
         raise NumberError(f"{len(cells)} digits came for {text!r}: expected one picture for each digit in it")
     hand = cells if hand is None else hand
     (stroke,) = strokes_of_hands(hand, np.zeros(len(hand), np.int64), 1)
-    return _line(text, cells, seed, stroke, Layout())
+    return _line(text, cells, seed, stroke, layout or Layout())
 
 
 def line_at(drawn: DrawnText, layout: Layout) -> Line:
@@ -302,13 +331,16 @@ def line_at(drawn: DrawnText, layout: Layout) -> Line:
 def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float], layout: Layout) -> Line:
     """Cells, uint8 [B, side, side], 28 pixels a side at a scale of 1, and signs of this stroke, on a line."""
     thickness, slant = stroke
-    rng = np.random.RandomState([seed, _SIGN_STREAM])
-    rest = iter(cells)
+    # As many for every character: a longer text begins as a shorter one.
+    chances = seeded([seed, _SIGN_STREAM]).uniform(-1, 1, (len(text), 8))
+    alone = 1 if layout.gap else layout.pixels(_ALONE)  # what touches, touches in a row or the next one
+    rest = iter(_glyphs(cells, None, alone))
     drift = along = 0.0
-    gap = layout.spacing * (_GAP + 0.4 * thickness)
+    gaps = [layout.spacing * (_GAP + 0.4 * thickness)] * len(text)
+    if layout.gap:
+        gaps = seeded([seed, _GAP_STREAM]).uniform(*layout.gap, len(text)).tolist()
     glyphs: list[_Glyph | None] = []
-    for character in text:
-        chance = rng.uniform(-1, 1, 8)  # as many for every character: a longer text begins as a shorter one
+    for character, chance, gap in zip(text, chances, gaps, strict=True):
         drift = 0.6 * drift + 0.8 * chance[0]
         down = layout.pixels(drift) - round(math.tan(layout.slope) * along)
         if character == " ":
@@ -316,13 +348,14 @@ def _line(text: str, cells: _Pixels, seed: int, stroke: tuple[float, float], lay
             along += layout.pixels(layout.pitch or layout.spacing * _SPACE)
             continue
         if character.isdigit():
-            glyph = _Glyph(next(rest), baseline=None, drift=down)
+            glyph = next(rest)
         else:
             cell = _sign(character, thickness, slant, chance[1:], layout.scale)
-            glyph = _Glyph(cell, baseline=layout.pixels(_BASELINE), drift=down)
+            (glyph,) = _glyphs(cell[None], layout.pixels(_BASELINE), alone)
+        glyph.over += down
         glyphs.append(glyph)
         along += layout.pixels(layout.pitch) if layout.pitch else glyph.width + layout.pixels(gap)
-    return _set(text, glyphs, gap, layout)
+    return _set(text, glyphs, gaps, layout, alone)
 
 
 def texts_from_pattern(pattern: str, count: int, seed: int = 0) -> list[str]:
@@ -363,23 +396,23 @@ def checked_text(text: str) -> str:
     return text
 
 
+@dataclass
 class _Glyph:
-    """A character's cell and the box of its ink in it, which stands on the baseline if `baseline` is None."""
+    """A character's cell and the box of its ink in it, in the cell's pixels.
 
-    def __init__(self, cell: _Pixels, *, baseline: int | None, drift: int) -> None:
-        self.cell = cell
-        ink = cell >= INK
-        if not ink.any():  # a generator that draws nothing: the blank cell keeps its place
-            ink = np.ones_like(ink)
-        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-        self.top, self.bottom = int(rows[0]), int(rows[-1]) + 1  # in the cell
-        self.left, self.right = int(columns[0]), int(columns[-1]) + 1
-        self.over = self.top - (self.bottom if baseline is None else baseline) + drift  # negative: above
-        box = ink[self.top : self.bottom, self.left : self.right]
-        # Where the ink begins and ends in every row of the box.
-        inked = box.any(axis=1)
-        self.first = np.where(inked, box.argmax(axis=1), np.inf)
-        self.last = np.where(inked, box.shape[1] - box[:, ::-1].argmax(axis=1), -np.inf)
+    over: of the box's top, below the baseline; negative is above. first, last: float64, where the ink begins
+    in each row of the box and where it ends in each row from `alone` above the box to `alone` below it, the
+    rows that are as near counted in; inf and -inf where there is none.
+    """
+
+    cell: _Pixels
+    top: int
+    bottom: int
+    left: int
+    right: int
+    over: int
+    first: npt.NDArray[np.float64]
+    last: npt.NDArray[np.float64]
 
     @property
     def height(self) -> int:
@@ -390,16 +423,54 @@ class _Glyph:
         return self.right - self.left
 
 
-def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout) -> Line:
-    """Put the glyphs side by side, as close as `gap`, between their ink, and _BOX_GAP allow."""
-    margin, alone = layout.pixels(_MARGIN), layout.pixels(_ALONE)
+def _glyphs(cells: _Pixels, baseline: int | None, alone: int) -> list[_Glyph]:
+    """Of cells, uint8 [B, side, side], that stand on this row of theirs, or on their ink if it is None."""
+    if not len(cells):
+        return []
+    side = cells.shape[1]
+    ink = cells >= INK
+    ink[~ink.any(axis=(1, 2))] = True  # a generator that draws nothing: the blank cell keeps its place
+    rows: npt.NDArray[np.bool_] = np.asarray(ink.any(axis=2))  # [B, side]
+    columns: npt.NDArray[np.bool_] = np.asarray(ink.any(axis=1))
+    tops, lefts = rows.argmax(axis=1), columns.argmax(axis=1)
+    bottoms, rights = side - rows[:, ::-1].argmax(axis=1), side - columns[:, ::-1].argmax(axis=1)
+    first = np.where(rows, ink.argmax(axis=2) - lefts[:, None], np.inf)
+    last = np.full((len(cells), side + 4 * alone), -np.inf)
+    last[:, 2 * alone : side + 2 * alone] = np.where(
+        rows, side - ink[:, :, ::-1].argmax(axis=2) - lefts[:, None], -np.inf
+    )
+    near = sliding_window_view(last, 2 * alone + 1, axis=1).max(axis=2)  # [B, side + 2 * alone]
+    return [
+        _Glyph(
+            cell,
+            top,
+            bottom,
+            left,
+            right,
+            top - (bottom if baseline is None else baseline),
+            begins[top:bottom],
+            ends[top : bottom + 2 * alone],
+        )
+        for cell, top, bottom, left, right, begins, ends in zip(
+            cells, tops.tolist(), bottoms.tolist(), lefts.tolist(), rights.tolist(), first, near, strict=True
+        )
+    ]
+
+
+def _set(
+    text: str, glyphs: Sequence[_Glyph | None], gaps: Sequence[float], layout: Layout, alone: int
+) -> Line:
+    """Put the glyphs side by side, as close as the gap before the next one, between their ink, allows; and
+    _BOX_GAP, unless gaps are asked for."""
+    margin = layout.pixels(_MARGIN)
     drawn = [glyph for glyph in glyphs if glyph]
     above = max(layout.pixels(_HEIGHT), *(-glyph.over for glyph in drawn)) + margin  # rows over the baseline
     height = above + max(0, *(glyph.over + glyph.height for glyph in drawn)) + margin
-    # How far the ink has come to the right, in every row and in a few above and below.
+    # How far the ink in a row, or in a few above and below it, has come to the right.
     edge = np.full(height + 2 * alone, -np.inf)
     lefts: list[int] = []
     end, pending = 0, 0  # where the last box ends; the spaces since
+    middle, gap = 0, 0.0  # of the last box; behind it
     for place, glyph in enumerate(glyphs):
         if layout.pitch:
             if glyph:
@@ -409,17 +480,24 @@ def _set(text: str, glyphs: Sequence[_Glyph | None], gap: float, layout: Layout)
         if glyph is None:
             pending += layout.pixels(layout.spacing * _SPACE)
             continue
-        rows = above + glyph.over + np.arange(glyph.height)
+        top = above + glyph.over
         left = 0
         if lefts:
-            near = sliding_window_view(edge, 2 * alone + 1)[rows].max(axis=1)
-            closest = (near - glyph.first).max()
-            beside = round(closest + gap * layout.scale) if np.isfinite(closest) else 0
-            left = max(end + layout.pixels(_BOX_GAP), beside)
+            near = edge[top + alone : top + alone + glyph.height]
+            closest = float((near - glyph.first).max())
+            if layout.gap:
+                gap = max(gap, 0.0) if pending else gap
+                beside = closest if math.isfinite(closest) else end
+                left = max(middle, round(beside + gap * layout.scale))
+            else:
+                beside = round(closest + gap * layout.scale) if math.isfinite(closest) else 0
+                left = max(end + layout.pixels(_BOX_GAP), beside)
         left += pending
         lefts.append(left)
-        edge[rows + alone] = np.maximum(edge[rows + alone], left + glyph.last)
-        end, pending = left + glyph.width, 0
+        around = edge[top : top + glyph.height + 2 * alone]
+        np.maximum(around, left + glyph.last, out=around)
+        end, pending = max(end, left + glyph.width), 0
+        middle, gap = left + -(-glyph.width // 2), gaps[place]
     end += pending
     picture = np.zeros((height, end + 2 * margin), np.uint8)
     boxes: list[tuple[str, int, int, int, int]] = []

@@ -87,9 +87,9 @@ class Estimates:
     """
 
     def __init__(self, images: npt.NDArray[np.floating[Any]]) -> None:
-        self._images = images
         self._upright = _set_upright(images)
-        self._edge = _total_variation(images)
+        self._slopes = _slopes(images)
+        self._edge = self._slopes[2].sum(axis=(1, 2))
         self._ends = _quantiles(self._upright, np.array(_ENDS))  # [B, 6]
         width, far, near = (self._ends[:, 2 * k + 1] - self._ends[:, 2 * k] for k in range(3))
         self._thickness = 2 * self._upright.ink / self._edge
@@ -100,7 +100,8 @@ class Estimates:
         """Of the three shapes and the tails of the images `which`, with respect to each pixel: float64
         [b, 4, 28, 28]."""
         upright = _Upright(*(field[which] for field in self._upright))
-        edge_gradient = _total_variation_gradient(self._images[which])
+        falling, rising, length = (each[which] for each in self._slopes)
+        edge_gradient = _total_variation_gradient(falling, rising, length)
         thickness = (2 - _each(self._thickness[which]) * edge_gradient) / _each(self._edge[which])
         slant = -upright.shear_gradient / _each(1 + upright.shear**2)
         ends = [_quantile_gradient(upright, self._ends[which, k], share) for k, share in enumerate(_ENDS)]
@@ -132,8 +133,8 @@ def estimated_tails(images: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Floa
 
 def estimated_strokes(images: npt.NDArray[np.floating[Any]]) -> Floats:
     """Likenesses of thickness and slant alone, float64 [B, 2]: those of estimated_shapes, in less time."""
-    upright = _set_upright(images)
-    return np.stack([2 * upright.ink / _total_variation(images), np.arctan(-upright.shear)], axis=1)
+    middle = _middles(images)
+    return np.stack([2 * middle.ink / _total_variation(images), np.arctan(-middle.u11 / middle.u02)], axis=1)
 
 
 class _Upright(NamedTuple):
@@ -147,7 +148,18 @@ class _Upright(NamedTuple):
     shear_gradient: Floats  # [B, 28, 28]
 
 
-def _set_upright(images: npt.NDArray[np.floating[Any]]) -> _Upright:
+class _Middles(NamedTuple):
+    """Where the ink of pictures is, and how it is spread around there."""
+
+    ink: Floats  # [B]
+    mass: Floats  # [B, 28, 28], each pixel's share of the ink
+    below: Floats  # [B, 28, 1], pixels below the middle
+    beside: Floats  # [B, 1, 28], pixels to the right of it
+    u11: Floats  # [B], the second moments
+    u02: Floats  # [B]
+
+
+def _middles(images: npt.NDArray[np.floating[Any]]) -> _Middles:
     ink = images.sum(axis=(1, 2)) + _SMALL
     place = np.arange(28.0)
     mass = images / _each(ink)
@@ -156,6 +168,11 @@ def _set_upright(images: npt.NDArray[np.floating[Any]]) -> _Upright:
     beside = (place - middle[1][:, None])[:, None, :]
     u11 = (mass * below * beside).sum(axis=(1, 2))
     u02 = (mass * below**2).sum(axis=(1, 2)) + _SMALL
+    return _Middles(ink, mass, below, beside, u11, u02)
+
+
+def _set_upright(images: npt.NDArray[np.floating[Any]]) -> _Upright:
+    ink, mass, below, beside, u11, u02 = _middles(images)
     shear = u11 / u02
     shear_gradient = (below * beside - _each(u11)) - _each(shear) * (below**2 - _each(u02))
     shear_gradient /= _each(u02 * ink)
@@ -174,11 +191,10 @@ def _total_variation(images: npt.NDArray[np.floating[Any]]) -> Floats:
     return total
 
 
-def _total_variation_gradient(images: npt.NDArray[np.floating[Any]]) -> Floats:
-    """[B, 28, 28]."""
-    falling, rising, length = _slopes(images)
+def _total_variation_gradient(falling: Floats, rising: Floats, length: Floats) -> Floats:
+    """Of the slopes, with respect to each pixel: [B, 28, 28]."""
     falling, rising = falling / length, rising / length
-    gradient = np.zeros((len(images), 30, 30))
+    gradient = np.zeros((len(length), 30, 30))
     gradient[:, 1:, 1:] += falling
     gradient[:, :-1, :-1] -= falling
     gradient[:, :-1, 1:] += rising
@@ -189,10 +205,15 @@ def _total_variation_gradient(images: npt.NDArray[np.floating[Any]]) -> Floats:
 def _slopes(images: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Floats, Floats]:
     """Along both diagonals where four pixels meet, and the length of both: [B, 29, 29] each."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
-    falling = (padded[:, 1:, 1:] - padded[:, :-1, :-1]) / 2
-    rising = (padded[:, :-1, 1:] - padded[:, 1:, :-1]) / 2
-    length = np.sqrt(2 * (falling**2 + rising**2) + _SMALL**2)  # both are diagonals, sqrt(2) pixels long
-    return falling, rising, length
+    falling = padded[:, 1:, 1:] - padded[:, :-1, :-1]
+    rising = padded[:, :-1, 1:] - padded[:, 1:, :-1]
+    falling /= 2
+    rising /= 2
+    length = falling**2  # both are diagonals, sqrt(2) pixels long
+    length += rising**2
+    length *= 2
+    length += _SMALL**2
+    return falling, rising, np.sqrt(length, out=length)
 
 
 def _quantiles(upright: _Upright, shares: Floats) -> Floats:

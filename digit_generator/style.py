@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from digit_generator.chance import seeded
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.files import UntilChanged, read_at_most
 from digit_generator.generate import (
@@ -352,7 +353,7 @@ def latents_of_hands(
 
 def _hand_of_stream(seed: int, number: int, count: int, variation: float, in_hand: Hand | None) -> _Floats:
     """`count` z around z `number` of the seed's stream, or around the hand's, float64 [count, 100]."""
-    stream = np.random.RandomState(seed).standard_normal((number + 1 + count, LATENT_SIZE))
+    stream = seeded(seed).standard_normal((number + 1 + count, LATENT_SIZE))
     own = in_hand.z if in_hand else stream[number]
     z: _Floats = math.sqrt(1 - variation**2) * own + variation * stream[number + 1 :]
     return z

@@ -16,6 +16,7 @@ from choices import make_choice_file
 
 from digit_generator import DigitGenerator
 from digit_generator.choose import choice_path
+from digit_generator.dataset.cluster import Done, Job, see_to
 from digit_generator.weights import TENSOR_SHAPES
 from tools.serving import chromium
 
@@ -168,3 +169,13 @@ def load_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
             return datasets.load_dataset(*arguments, cache_dir=str(tmp_path / "cache"), **options)
 
         yield load
+
+
+@pytest.fixture
+def shards_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards are written one after the other here, where Ray would hand them to its workers."""
+
+    def run(job: Job, address: str | None, workers: int | None) -> Iterator[Done]:
+        return (see_to(job, shard) for shard in job.shards)
+
+    monkeypatch.setattr("digit_generator.dataset.cluster._run", run)

@@ -20,25 +20,19 @@ import pyarrow.parquet
 import pytest
 
 from digit_generator import DigitGenerator, files
-from digit_generator.bulk import BulkGenerator
 from digit_generator.cli import run
-from digit_generator.dataset import DatasetError, write_dataset
+from digit_generator.dataset import DatasetError, cluster, write_dataset
 from digit_generator.dataset import shards as at_scale
+from digit_generator.dataset.cluster import Done, Job
 from digit_generator.dataset.plan import Part, plan
-from digit_generator.dataset.shards import Done, Job, shards_of_parts, write_shard, write_shards
+from digit_generator.dataset.shards import DigitJob, shards_of_parts, write_shards
 from digit_generator.files import FolderError, locked
 
 COUNT, TEST_COUNT, SHARD_SIZE = 60, 20, 25
 NAMES = [*(f"train-0000{number}-of-00003.parquet" for number in range(3)), "test-00000-of-00001.parquet"]
 
 
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(job: Job, address: str | None, workers: int | None) -> Iterator[Done]:
-        bulk = BulkGenerator(job.generator)
-        return (write_shard(job, shard, bulk) for shard in job.shards)
-
-    monkeypatch.setattr(at_scale, "_run", run)
+pytestmark = pytest.mark.usefixtures("shards_in_this_process")
 
 
 @pytest.fixture
@@ -278,7 +272,7 @@ def test_the_files_are_on_the_disk_before_they_have_their_names(
 ) -> None:
     synced: list[str] = []
     monkeypatch.setattr(files, "sync", lambda path: synced.append(path.name))
-    monkeypatch.setattr(at_scale, "sync", files.sync)
+    monkeypatch.setattr(cluster, "sync", files.sync)
     write_shards(tmp_path / "set", generator, 5)
     end = f".{socket.gethostname()}-{os.getpid()}"
     name = "train-00000-of-00001.parquet"
@@ -358,7 +352,7 @@ def test_a_set_that_is_whole_is_left_as_it_is(
     tmp_path: Path, write: Callable[..., list[Done]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write()
-    monkeypatch.setattr(at_scale, "_run", None)  # nothing runs
+    monkeypatch.setattr(cluster, "_run", None)  # nothing runs
     before = contents(tmp_path / "set")
     assert write() == []
     assert contents(tmp_path / "set") == before
@@ -399,13 +393,13 @@ def test_a_worker_tells_its_mistake_in_a_sentence(
     shards = shards_of_parts(parts, SHARD_SIZE)
 
     def told(version: str, out: Path) -> str:
-        job = Job(version, out, generator, parts, shards, None, None)
-        monkeypatch.setattr(at_scale, "_received", lambda _: (job, BulkGenerator(generator)))
-        return at_scale._work(None, {"id": 0})["problem"]
+        job = DigitJob(out, shards, 0, generator, parts, None, None, version=version)
+        monkeypatch.setattr(cluster, "_received", lambda _: job)
+        return cluster._work(None, {"id": 0})["problem"]
 
     assert "and not 0.0.1: install the same there" in told("0.0.1", tmp_path)
-    assert "cannot be written (No such file or directory)" in told(at_scale.__version__, tmp_path / "none")
-    assert told(at_scale.__version__, tmp_path) == ""
+    assert "cannot be written (No such file or directory)" in told(cluster.__version__, tmp_path / "none")
+    assert told(cluster.__version__, tmp_path) == ""
 
 
 def test_a_folder_that_the_machines_do_not_share_is_told(
@@ -414,8 +408,8 @@ def test_a_folder_that_the_machines_do_not_share_is_told(
     def elsewhere(job: Job, address: str | None, workers: int | None) -> Iterator[Done]:
         yield Done(job.shards[0], 1, "", True, "other-host", 1)
 
-    monkeypatch.setattr(at_scale, "_run", elsewhere)
-    monkeypatch.setattr(at_scale, "_PATIENCE", 0.0)
+    monkeypatch.setattr(cluster, "_run", elsewhere)
+    monkeypatch.setattr(cluster, "_PATIENCE", 0.0)
     with pytest.raises(DatasetError, match="written on other-host and is not here: --out takes a folder"):
         write()
 
@@ -467,7 +461,7 @@ def test_the_command_writes_shards_and_lists_them(
     assert capsys.readouterr().out.split() == [str(out / name) for name in [*NAMES, "_manifest.json"]]
     damage(out / NAMES[1], "cut off")
     assert run(command) == 0
-    assert f"{NAMES[1]} was damaged and is made again." in capsys.readouterr().err
+    assert f"{NAMES[1]} was damaged or missing: it is made again." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from digit_generator import DigitGenerator
 from digit_generator.dataset import DatasetError, write_dataset
 from digit_generator.dataset.shards import write_shards
 from digit_generator.dataset.write import _STYLED_BLOCK
+from digit_generator.lines import LineSource, write_lines
 
 pytestmark = [
     pytest.mark.cluster,
@@ -29,7 +30,7 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parents[1]
 COUNT, SHARD_SIZE = 1200, 200
-PATIENCE = 120  # seconds, of a busy machine
+PATIENCE = 300  # seconds, of a busy machine
 
 
 class Style:
@@ -188,6 +189,44 @@ def test_the_command_draws_on_the_cluster(address: str, choosy: DigitGenerator, 
     assert result.stdout.split() == [str(out / name) for name in names]
     assert "400/400" in result.stderr
     assert "Dataset" not in result.stderr  # Ray does not talk of itself
+
+
+def test_lines_are_those_of_one_process_though_the_driver_is_killed(
+    address: str, choosy: DigitGenerator, tmp_path: Path
+) -> None:
+    """By the command, first with one worker, then, from what is missing, with two."""
+    out, one = tmp_path / "set", tmp_path / "one"
+    words = ["lines", "2000", "--pattern", "#{3,5}", "--one-hand", "0", "--shard-size", "100"]
+    words += ["--engine", "ray", "--address", address, "--out", str(out), "--weights", str(choosy.path)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "digit_generator", *words, "--workers", "1"], cwd=ROOT
+    ) as driver:
+        try:
+            wait_for(lambda: [*out.glob("train-*")])
+        finally:
+            driver.kill()
+    made = {path.name: path.stat() for path in out.glob("train-*")}
+    assert 0 < len(made) < 20
+    assert (out / "_unfinished.json").is_file()
+    result = run_command(words)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{out / '_manifest.json'}\n"
+    write_lines(one, LineSource(choosy, "#{3,5}", one_hand=0), 2000, format="parquet", shard_size=100)
+    names = [f"train-{number:05}-of-00020.parquet" for number in range(20)]
+    assert {path.name for path in out.iterdir()} == {*names, "_manifest.json"}
+    for name in names:
+        assert (out / name).read_bytes() == (one / name).read_bytes(), name
+    for name, before in made.items():
+        after = (out / name).stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_line_that_cannot_be_written_is_told_by_the_worker(address: str, tmp_path: Path) -> None:
+    pattern = "<1|2|3|4|5|6|7|8|9|#{100}#{100}#{100}>"  # one line in ten is too long, the first ones are not
+    words = ["lines", "200", "--pattern", pattern, "--engine", "ray", "--address", address, "--one-hand", "0"]
+    result = run_command([*words, "--seed", "2", "--out", str(tmp_path / "set")])
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].endswith("the text has 300 characters: expected 200 at most.")
 
 
 def run_command(words: list[str]) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,14 +21,17 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from digit_generator import DigitGenerator, cli, write_number
+from digit_generator.bulk import BulkGenerator
 from digit_generator.dataset.plan import DatasetError
 from digit_generator.files import write_whole
+from digit_generator.finish import labelled_runs
+from digit_generator.generate import pixels_from_images
 from digit_generator.hand import Hand, HandError
 from digit_generator.lines import LineSource, Look, LookError, PatternError, Picture, write_lines
 from digit_generator.lines.formats import CATEGORIES
 from digit_generator.lines.write import JOURNAL
-from digit_generator.number import INK
-from digit_generator.style import StyleError
+from digit_generator.number import INK, drawn_texts, line_from_cells
+from digit_generator.style import Style, StyleError, latents_of_hands
 
 PATTERN = "#{2,4},#[05]"
 
@@ -61,6 +65,21 @@ def test_a_line_without_a_look_is_that_of_write_number(shipped: DigitGenerator) 
     line = write_number(shipped, "2026", 7)
     np.testing.assert_array_equal(picture.pixels, line.picture)
     assert picture.lines == [("2026", 7, line.boxes)]
+
+
+def test_what_needs_no_chance_is_as_with_it(shipped: DigitGenerator) -> None:
+    """A plain look, and lines all in one hand or none, are drawn without asking for their chance."""
+    (one, _) = persons(shipped)
+
+    def drawn(**options: object) -> list[bytes]:
+        return [picture.pixels.tobytes() for picture in source(shipped, "#2", **options).pictures(range(4))]
+
+    assert drawn(one_hand=0) == drawn(one_hand=1e-12)
+    assert drawn(hands=[one]) == drawn(hands=[one, one])
+    assert drawn(one_hand=0, hands=[one]) == drawn(one_hand=0)
+    assert drawn(one_hand=0) == drawn(one_hand=0, look=Look(noise=(0, 0)))
+    plain, noisy = (source(shipped, "#2", look=look).pictures([0]) for look in (Look(), Look(noise=(0, 0))))
+    assert plain[0].lines == noisy[0].lines
 
 
 def test_line_i_depends_on_i_and_on_nothing_else(shipped: DigitGenerator) -> None:
@@ -165,6 +184,99 @@ def test_spacing_and_slope(shipped: DigitGenerator) -> None:
         assert np.degrees(np.arctan(rise)) == pytest.approx(degrees, abs=2.5)
 
 
+def pieces(picture: Picture) -> int:
+    """How many pieces of ink there are, counted where they touch at a corner too."""
+    return len(np.unique(labelled_runs(picture.pixels[None] >= INK).piece))
+
+
+@pytest.mark.parametrize("height", [None, 64])
+def test_characters_touch_where_the_gap_is_none(shipped: DigitGenerator, height: int | None) -> None:
+    def line(gap: float) -> Picture:
+        return source(shipped, "000000", seed=3, look=Look(height=height, gap=gap)).pictures([0])[0]
+
+    assert pieces(line(3)) == 6
+    assert pieces(line(0)) == 1
+
+
+@pytest.mark.parametrize("gap", [None, 2.0, (-4.0, 3.0), (-10.0, -5.0)])
+def test_the_ink_of_neighbours_is_joined_and_boxes_are_the_digits_own(
+    shipped: DigitGenerator, gap: float | tuple[float, float] | None
+) -> None:
+    """The line is what the digits of a line with much room are, moved to their boxes."""
+    (apart,) = source(shipped, "8172635", one_hand=0, look=Look(spacing=5)).pictures([2])
+    (line,) = source(shipped, "8172635", one_hand=0, look=Look(gap=gap)).pictures([2])
+    joined = np.zeros_like(line.pixels)
+    for box, (character, left, top, right, bottom) in zip(
+        apart.lines[0].boxes, line.lines[0].boxes, strict=True
+    ):
+        assert (box[0], box[3] - box[1], box[4] - box[2]) == (character, right - left, bottom - top)
+        digit = apart.pixels[box[2] - 2 : box[4] + 2, box[1] - 2 : box[3] + 2]  # with its faint edge
+        place = joined[top - 2 : bottom + 2, left - 2 : right + 2]
+        np.maximum(place, digit, out=place)
+    np.testing.assert_array_equal(joined, line.pixels)
+    edges = np.array([box[1:] for box in line.lines[0].boxes])
+    assert (np.diff(edges[:, [0, 2]].sum(axis=1)) > 0).all()  # still in order
+    overlaps = (edges[1:, 0] < edges[:-1, 2]).sum()
+    assert overlaps == (0 if gap is None else overlaps)
+    if gap == (-10.0, -5.0):
+        assert overlaps == 6
+        assert ((edges[:-1, 2] - edges[1:, 0]) <= (edges[:-1, 2] - edges[:-1, 0]) / 2).all()
+
+
+def test_each_gap_draws_its_own_and_spaces_stay(shipped: DigitGenerator) -> None:
+    def gaps(index: int) -> list[int]:
+        (line,) = source(shipped, "11111111", look=Look(gap=(0, 20))).pictures([index])
+        boxes = line.lines[0].boxes
+        return [after[1] - box[3] for box, after in pairwise(boxes)]
+
+    assert np.ptp(gaps(0)) > 8
+    assert gaps(0) != gaps(1)
+
+    def width(text: str, gap: float) -> int:
+        return source(shipped, text, look=Look(gap=gap)).pictures([0])[0].pixels.shape[1]
+
+    assert width("0 0", -5) == width("0 0", 0)
+    assert width("00", -5) < width("00", 0)
+
+
+def test_a_hand_is_left_as_it_comes_where_that_is_asked_for(shipped: DigitGenerator) -> None:
+    even, uneven = (source(shipped, "0123456789", uneven=choice) for choice in (False, True))
+    pictures = [lines.pictures([4])[0].pixels for lines in (even, uneven)]
+    assert pictures[0].shape != pictures[1].shape or (pictures[0] != pictures[1]).any()
+    hand, _ = latents_of_hands(shipped, [4], [10])
+    labels = np.arange(10)
+    cells = shipped.finished(
+        pixels_from_images(shipped.images(hand, labels)), labels, range(4, 14), in_box=False
+    )
+    np.testing.assert_array_equal(pictures[1], line_from_cells("0123456789", cells, seed=4).picture)
+    mixed = [source(shipped, "##", one_hand=0, uneven=choice).pictures([0])[0].pixels for choice in (0, 1)]
+    np.testing.assert_array_equal(*mixed)
+
+
+def test_a_set_from_before_a_hand_could_be_uneven_goes_on(shipped: DigitGenerator) -> None:
+    write_lines("set", source(shipped, "#", one_hand=0), 1)
+    path = Path("set/manifest.json")
+    told = json.loads(path.read_text())
+    assert told.pop("uneven") is False
+    path.write_text(json.dumps(told))
+    write_lines("set", source(shipped, "#", one_hand=0), 1)
+    with pytest.raises(DatasetError, match=r"holds another set \(uneven differs\)"):
+        write_lines("set", source(shipped, "#", one_hand=0, uneven=True), 1)
+
+
+@pytest.mark.parametrize("style", [Style(), Style(slant=0.2)])
+def test_float32_draws_the_same_digits(shipped: DigitGenerator, style: Style) -> None:
+    """As many digits as make some pixels lie near the border of two greys."""
+    texts, seeds = ["0123456789"] * 12, range(50, 62)
+    mixed = [seed % 4 == 0 for seed in seeds]
+    raw_bulk = BulkGenerator(shipped.variant(raw=True))
+    count = 12 if style == Style() else 3
+    arguments = (shipped, texts[:count], seeds[:count], style, None, mixed[:count])
+    for one, other in zip(drawn_texts(*arguments), drawn_texts(*arguments, raw_bulk), strict=True):
+        np.testing.assert_array_equal(one.raw, other.raw)
+        np.testing.assert_array_equal(one.cells, other.cells)
+
+
 def test_colours_and_forms(shipped: DigitGenerator) -> None:
     look = Look(height=48, ink="#1b1b6f", paper="#fbfaf8")
     plain, ruled, boxed = (
@@ -230,6 +342,10 @@ def test_styles_and_hands_of_their_own(shipped: DigitGenerator) -> None:
         ({"noise": "7"}, "noise is '7'"),
         ({"ink": "black"}, "ink is 'black': expected a colour such as '#1b1b1f'"),
         ({"form": "round"}, "form is 'round': expected one of plain, ruled, boxed"),
+        ({"gap": (-11, 0)}, "gap is (-11, 0): expected -10 to 40 (twentieths of a digit's height"),
+        ({"gap": (2, 1)}, "gap is (2, 1): expected"),
+        ({"gap": 1, "form": "boxed"}, "gap is 1 and form is 'boxed', which both set how far"),
+        ({"gap": 1, "spacing": 2}, "gap is 1 and spacing is 2, which both set how far"),
     ],
 )
 def test_a_look_that_is_none_is_told(look: dict[str, object], words: str) -> None:
@@ -461,14 +577,17 @@ def test_a_set_that_cannot_be_written_is_told(shipped: DigitGenerator) -> None:
 
 def test_the_command_writes_a_set_and_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     words = "lines 3 --format paddle --height 30:40 --ink #202060 --paper #f0f0f0 --slope=-2:2 --seed 4"
+    words += " --gap -2:1 --uneven"
     assert cli.run([*words.split(), "--pattern", "<date D.M.YY>"]) == 0
     assert Path(capsys.readouterr().out.strip()) == Path("lines/manifest.json")
-    look = Look(height=(30.0, 40.0), ink="#202060", paper="#f0f0f0", slope=(-2.0, 2.0))
-    lines = source(DigitGenerator.load(), "<date D.M.YY>", look=look, seed=4)
+    look = Look(height=(30.0, 40.0), ink="#202060", paper="#f0f0f0", slope=(-2.0, 2.0), gap=(-2.0, 1.0))
+    lines = source(DigitGenerator.load(), "<date D.M.YY>", look=look, seed=4, uneven=True)
     for index, picture in enumerate(lines.pictures(range(3))):
         with Image.open(io.BytesIO(Path(f"lines/images/{index:06}.png").read_bytes())) as opened:
             np.testing.assert_array_equal(np.asarray(opened), picture.pixels)
-    assert json.loads(Path("lines/manifest.json").read_text())["pattern"] == "<date D.M.YY>"
+    manifest = json.loads(Path("lines/manifest.json").read_text())
+    assert (manifest["pattern"], manifest["uneven"]) == ("<date D.M.YY>", True)
+    assert manifest["look"]["gap"] == [-2, 1]
 
 
 @pytest.mark.parametrize(
@@ -479,6 +598,7 @@ def test_the_command_writes_a_set_and_prints_one_line(capsys: pytest.CaptureFixt
         (["3", "--pattern", "#", "--height", "5"], "height is 5.0: expected 16 to 512"),
         (["3", "--pattern", "#", "--blur", "a"], "'a' is no number such as 2.5, or range such as 2:3"),
         (["3", "--pattern", "#", "--ink", "red"], "ink is 'red': expected a colour"),
+        (["3", "--pattern", "#", "--gap", "-20"], "gap is -20.0: expected -10 to 40"),
         (["3", "--pattern", "#", "--one-hand", "0:1"], "'0:1' is not a number such as"),
         (["3", "--pattern", "#", "--variation", "0"], "--variation is of a hand"),
         (["3", "--pattern", "#", "--hand", "none.hand"], "none.hand cannot be read"),

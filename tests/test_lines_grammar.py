@@ -61,6 +61,15 @@ def test_amounts_stay_below_and_small_ones_come_too() -> None:
     assert max(amounts) > 1000
 
 
+def test_digits_are_drawn_as_numpy_chooses() -> None:
+    """So that a seed has the text that it had when NumPy's choice drew it."""
+    shares = {1: 1, 7: 3.5, 9: 0.1}
+    weights = np.array([shares.get(digit, 0) for digit in range(10)])
+    rng = np.random.RandomState(8)
+    drawn = [rng.choice(10, p=weights / weights.sum()) for _ in range(150)]
+    assert Pattern("#" * 150, shares).text(np.random.RandomState(8)) == "".join(map(str, drawn))
+
+
 def test_digits_come_in_their_shares() -> None:
     digits = "".join(texts("#{10}", shares={1: 1, 7: 3}))
     assert set(digits) == {"1", "7"}

@@ -54,7 +54,8 @@ NOT_RUN = (
     "pip install ",
     "pytest",
     "python -m build",
-    "python -m digit_generator dataset 10000000 --engine ray",  # tests/test_at_scale.py starts Ray
+    "python -m digit_generator dataset 10000000 --engine ray",  # tests/test_cluster.py starts Ray
+    "python -m digit_generator lines 100000 --engine ray",
     "python -m digit_generator style learn",  # two minutes
     "python -m digit_generator.evaluation",  # MNIST, and up to an hour
     "python mnist_gan_training.py",

@@ -22,12 +22,13 @@ from digit_generator.cli.options import (
     variation_option,
     varied_hand,
 )
-from digit_generator.cli.sets import shares_from_word
+from digit_generator.cli.sets import check_engine, engine_options, shard_progress, shares_from_word
 from digit_generator.generate import MAX_SEED
 from digit_generator.hand import Hand
 from digit_generator.lines.formats import LineFormat
 from digit_generator.lines.grammar import Pattern
-from digit_generator.lines.looks import LIMITS, Form, Look, Value
+from digit_generator.lines.looks import GAP_LIMITS, LIMITS, Form, Look, Value
+from digit_generator.lines.shards import MAX_SHARDED, write_line_shards
 from digit_generator.lines.source import LineSource
 from digit_generator.lines.write import MAX_LINES, MAX_ON_PAGE, SHARD_SIZE, write_lines
 from digit_generator.recipe import STROKE_MEASURES
@@ -52,6 +53,10 @@ class Range(click.ParamType):  # type: ignore[type-arg]
 
 def look_options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each setting of a Look, and for each style."""
+    low, high, of = GAP_LIMITS
+    words = f"{low:g} to {high:g}: from one character's ink to the next one's, in {of}."
+    words += " Of a range, each gap draws its own.  [default: apart, by --spacing]"
+    command = click.option("--gap", type=Range(), metavar="NUMBER", help=words)(command)
     for name, (least, most, unit) in reversed(LIMITS.items()):
         told = "as drawn, 20 pixels a digit" if name == "height" else f"{getattr(Look(), name):g}"
         words = f"{least:g} to {most:g}: {unit}.  [default: {told}]"
@@ -63,7 +68,7 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(short_help="Write labelled lines, or pages of them, to train readers with.")
-@click.argument("count", type=WholeNumber(1, MAX_LINES))
+@click.argument("count", type=WholeNumber(1, MAX_SHARDED))
 @click.option("--pattern", help="What each line reads, such as '<date DD.MM.YYYY>' or '#####-####'.")
 @click.option(
     "--list",
@@ -76,9 +81,7 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
     "--format",
     "kind",
     type=click.Choice(get_args(LineFormat)),
-    default="imagefolder",
-    show_default=True,
-    help="The files of the tool that will read them.",
+    help="The files of the tool that will read them.  [default: imagefolder; parquet with --engine ray]",
 )
 @click.option(
     "--lines-per-page",
@@ -111,6 +114,11 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
     help="0 to 1: the share of lines in one hand; in the others each digit has its own.  [default: 1]",
 )
 @click.option(
+    "--uneven",
+    is_flag=True,
+    help="Leave the digits of one hand as they come, some leaning or thicker; several times as fast.",
+)
+@click.option(
     "--hand",
     "hands",
     metavar="FILE",
@@ -130,9 +138,10 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="Nothing printed, a line to write on, or a box for each character.",
 )
+@engine_options("lines", MAX_LINES)
 @click.option(
     "--shard-size",
-    type=WholeNumber(1, MAX_LINES),
+    type=WholeNumber(1, MAX_SHARDED),
     default=SHARD_SIZE,
     show_default=True,
     help="Lines in a file, of webdataset and parquet.",
@@ -143,17 +152,21 @@ def lines(
     count: int,
     pattern: str | None,
     list_file: Path | None,
-    kind: LineFormat,
+    kind: LineFormat | None,
     lines_per_page: int,
     overlap: float,
     seed: int,
     shares: dict[int, float] | None,
     one_hand: float,
+    uneven: bool,
     hands: tuple[Hand, ...],
     variation: float | None,
     ink: str,
     paper: str,
     form: Form,
+    engine: str,
+    address: str | None,
+    workers: int | None,
     shard_size: int,
     out: Path,
     weights: Path | None,
@@ -177,27 +190,52 @@ def lines(
           pages of eight lines with annotations.json
       python -m digit_generator lines 100 --pattern "#{4,9}" --hand my.hand --hand yours.hand
           lines by two persons; lines/metadata.jsonl says by whom each is
+      python -m digit_generator lines 100000 --engine ray --pattern "#{4,9}"
+          lines/train-00000-of-00100.parquet and so on, on all cores
     """
     if (pattern is None) == (list_file is None):
         raise Mistake("Give one of --pattern and --list, such as: lines 1000 --pattern '#####-####'.")
     if list_file and shares:
         raise Mistake("--shares is about the # of a pattern: leave out it or --list.")
+    if engine == "ray" and (lines_per_page > 1 or overlap):
+        raise Mistake("--engine ray writes one line a picture: leave out --lines-per-page and --overlap.")
+    check_engine(engine, kind, count, "lines", MAX_LINES, {"--address": address, "--workers": workers})
     texts = Pattern(pattern or "", shares) if list_file is None else texts_from_file(list_file)
     asked = {name: value for name, value in settings.items() if value is not None}
     style = {name: asked.pop(name) for name in STROKE_MEASURES if name in asked}
     look = Look(ink=ink, paper=paper, form=form, **asked)
     persons = [hand for one in hands or (None,) if (hand := varied_hand(one, variation))]
     generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat)
-    source = LineSource(generator, texts, seed=seed, look=look, one_hand=one_hand, hands=persons, style=style)
+    source = LineSource(
+        generator,
+        texts,
+        seed=seed,
+        look=look,
+        one_hand=one_hand,
+        uneven=uneven,
+        hands=persons,
+        style=style,
+    )
     with tqdm(total=count, unit="pictures", desc=str(out), delay=0.5) as bar:
-        manifest = write_lines(
-            out,
-            source,
-            count,
-            format=kind,
-            lines_per_page=lines_per_page,
-            overlap=overlap,
-            shard_size=shard_size,
-            progress=bar.update,
-        )
+        if engine == "ray":
+            manifest = write_line_shards(
+                out,
+                source,
+                count,
+                shard_size=shard_size,
+                address=address,
+                workers=workers,
+                progress=shard_progress(bar),
+            )
+        else:
+            manifest = write_lines(
+                out,
+                source,
+                count,
+                format=kind or "imagefolder",
+                lines_per_page=lines_per_page,
+                overlap=overlap,
+                shard_size=shard_size,
+                progress=bar.update,
+            )
     click.echo(manifest)

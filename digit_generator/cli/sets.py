@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 from tqdm import tqdm
@@ -22,8 +23,9 @@ from digit_generator.cli.options import (
 )
 from digit_generator.dataset import MAX_COUNT as MAX_SET
 from digit_generator.dataset import SetFormat, manifest_name, write_dataset
+from digit_generator.dataset.cluster import Done
 from digit_generator.dataset.shards import MAX_COUNT as MAX_SHARDED
-from digit_generator.dataset.shards import SHARD_SIZE, Done, write_shards
+from digit_generator.dataset.shards import SHARD_SIZE, write_shards
 from digit_generator.generate import MAX_SEED
 from digit_generator.hand import Hand
 from digit_generator.style import Style, StyleControls
@@ -42,6 +44,64 @@ def shares_from_word(
             f"{word!r} is no list of different digits and their shares, such as 7:3,1:1."
         )
     return shares
+
+
+def engine_options(items: str, most: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """--engine, --address and --workers, of a set of such items; one process makes `most` of them."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in (
+            click.option(
+                "--workers",
+                type=WholeNumber(1, 100_000),
+                help="With Ray: how many at a time, at most.  [default: one for each core]",
+            ),
+            click.option(
+                "--address",
+                metavar="HOST:PORT",
+                help="With Ray: the cluster's; --out is a folder that its machines share."
+                "  [default: this machine]",
+            ),
+            click.option(
+                "--engine",
+                type=click.Choice(["process", "ray"]),
+                default="process",
+                show_default=True,
+                help=f"This process, up to {most} {items}; or Ray, on all cores or on many machines,"
+                " in many files.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def check_engine(
+    engine: str, kind: str | None, count: int, items: str, most: int, of_ray: Mapping[str, object]
+) -> None:
+    """Mistake for a set of `count` items of this format that the engine does not make, and for the options
+    `of_ray`, by name, without Ray."""
+    if engine == "ray":
+        if kind not in (None, "parquet"):
+            raise Mistake(f"--engine ray writes Parquet, not {kind}: leave out --format or --engine.")
+        return
+    if any(of_ray.values()):
+        *names, last = of_ray
+        raise Mistake(f"{', '.join(names)} and {last} go with --engine ray: add it, or leave them out.")
+    if count > most:
+        raise Mistake(f"One process makes sets of up to {most} {items}: add --engine ray for larger ones.")
+
+
+def shard_progress(bar: tqdm[Any]) -> Callable[[Done], None]:
+    """What moves the bar by each shard, and says which of them had to be made again."""
+
+    def told(done: Done) -> None:
+        bar.update(done.count)
+        if done.mended:
+            tqdm.write(f"{done.shard.name} was damaged or missing: it is made again.", sys.stderr)
+
+    return told
 
 
 @click.command()
@@ -78,23 +138,7 @@ def shares_from_word(
 @drawing_options
 @style_options
 @hand_options
-@click.option(
-    "--engine",
-    type=click.Choice(["process", "ray"]),
-    default="process",
-    show_default=True,
-    help=f"This process, up to {MAX_SET} digits; or Ray, on all cores or on many machines, in many files.",
-)
-@click.option(
-    "--address",
-    metavar="HOST:PORT",
-    help="With Ray: the cluster's; --out is a folder that its machines share.  [default: this machine]",
-)
-@click.option(
-    "--workers",
-    type=WholeNumber(1, 100_000),
-    help="With Ray: how many at a time, at most.  [default: one for each core]",
-)
+@engine_options("digits", MAX_SET)
 @click.option(
     "--shard-size",
     type=WholeNumber(1, MAX_SHARDED),
@@ -136,26 +180,12 @@ def dataset(
       python -m digit_generator dataset 10000000 --engine ray
           digit-set/train-00000-of-00100.parquet and so on; stopped, it goes on when called again
     """
-    if engine == "process":
-        if address or workers or shard_size:
-            raise Mistake(
-                "--address, --workers and --shard-size go with --engine ray: add it, or leave them out."
-            )
-        if count + test_count > MAX_SET:
-            raise Mistake(
-                f"One process makes sets of up to {MAX_SET} digits: add --engine ray for larger ones."
-            )
-    elif kind not in (None, "parquet"):
-        raise Mistake(f"--engine ray writes Parquet, not {kind}: leave out --format or --engine.")
+    of_ray = {"--address": address, "--workers": workers, "--shard-size": shard_size}
+    check_engine(engine, kind, count + test_count, "digits", MAX_SET, of_ray)
     hand = varied_hand(hand, variation)
     generator = generator_from_weights(weights, raw=raw, every_z=every_z, neat=neat, hand=hand)
     style = Style(thickness, slant, width)
     controls = StyleControls.load(generator) if style.asked else None
-
-    def told(done: Done) -> None:
-        bar.update(done.count)
-        if done.mended:
-            tqdm.write(f"{done.shard.name} was damaged and is made again.", sys.stderr)
 
     with tqdm(total=count + test_count, unit="digit", unit_scale=True, desc=str(out), delay=0.5) as bar:
         style_asked = style if style.asked else None
@@ -172,7 +202,7 @@ def dataset(
                 shard_size=shard_size or SHARD_SIZE,
                 address=address,
                 workers=workers,
-                progress=told,
+                progress=shard_progress(bar),
             )
         else:
             manifest = write_dataset(

@@ -1,7 +1,7 @@
 """Labelled sets of generated digits, as IDX, NPZ, PNG or Parquet, each with a manifest of how it was made.
 
 plan: what a set holds. formats: its files. folder: whole or not at all. write: one process draws and writes
-it. shards: many processes do, with Ray, for sets of any size.
+it. shards: many processes do, with Ray, for sets of any size. cluster: what these share with sets of lines.
 """
 
 from digit_generator.dataset.folder import MANIFEST, manifest_name

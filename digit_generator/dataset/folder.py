@@ -46,8 +46,43 @@ def check_space(out: Path, needed: int) -> None:
     if free < needed:
         raise DatasetError(
             f"the disk of {out} has {free / 1e6:.0f} MB left and the set may need {needed / 1e6:.0f} MB:"
-            " make room, choose another folder, or ask for fewer digits"
+            " make room, choose another folder, or ask for less"
         )
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file that says which set a folder holds; None without the file.
+
+    DatasetError if it cannot be read, or is no JSON object.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}): choose another folder") from None
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise DatasetError(f"{path} is damaged: name another folder, which will be made")
+    return told
+
+
+def check_same_set(
+    out: Path, told: Mapping[str, Any], identity: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> None:
+    """DatasetError unless what the folder `out` tells of its set agrees with the set that is asked for.
+
+    before: what sets of earlier versions do not say of themselves, and mean.
+    """
+    before = before or {}
+    wanted = {**before, **identity}
+    for key in {**identity, **before}:
+        if told.get(key, before.get(key)) != wanted[key]:
+            raise DatasetError(
+                f"{out} holds another set ({key} differs): name another folder, which will be made,"
+                " or ask for that set again"
+            )
 
 
 def write_error_message(out: Path, error: OSError) -> str:

@@ -24,6 +24,7 @@ import torch
 from tqdm import tqdm
 
 from digit_generator.bulk import BulkGenerator
+from digit_generator.cli.lines import Range
 from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.amounts import amounts_from_folder
 from digit_generator.evaluation.cache import write_json
@@ -34,7 +35,8 @@ from digit_generator.evaluation.options import check_folders, report_options
 from digit_generator.evaluation.protocol import LINE_READER, LineTraining
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
-from digit_generator.number import line_from_cells, lines_in_order
+from digit_generator.lines.looks import Look, LookError, Value
+from digit_generator.number import Layout, line_from_cells, lines_in_order
 from digit_generator.weights import WeightsError
 
 TRAINING_LINES = 10_000
@@ -59,6 +61,12 @@ _BLOCK = re.compile(r"(<!-- reader:begin -->\n).*?(<!-- reader:end -->)", re.DOT
 @click.option("--steps", type=click.IntRange(10), default=LINE_READER.steps, show_default=True)
 @click.option("--readers", type=click.IntRange(1, 100), default=READERS, show_default=True)
 @click.option("--amounts/--no-amounts", default=True, help="Read amounts on cheques too, a download of 3 MB.")
+@click.option(
+    "--gap",
+    type=Range(),
+    metavar="NUMBER",
+    help="Of the lines that are learned from, as in the command `lines`.  [default: apart]",
+)
 def main(
     data_dir: Path,
     out: Path,
@@ -68,26 +76,29 @@ def main(
     steps: int,
     readers: int,
     amounts: bool,
+    gap: Value | None,
 ) -> None:
     """Train readers on generated, real and both kinds of lines, and read real ones (20 minutes, one core)."""
     torch.set_num_threads(1)
     check_folders({"--out": out})
     try:
+        layout = Layout(gap=Look(gap=gap).gap_range)
         generator = DigitGenerator.load(weights)
         train, test = mnist_from_folder(data_dir, "train"), mnist_from_folder(data_dir, "t10k")
         unseen = {"mnist": lines_from_digits(test, test_lines, seed=3)}
         if amounts:
             unseen["amounts"] = amounts_from_folder(data_dir)
-    except (EvaluationError, WeightsError) as error:
+    except (EvaluationError, LookError, WeightsError) as error:
         raise Mistake(str(error)) from error
-    generated = generated_lines(generator, lines, seed=1)
-    real = lines_from_digits(train, lines, seed=2)
+    generated = generated_lines(generator, lines, seed=1, layout=layout)
+    real = lines_from_digits(train, lines, seed=2, layout=layout)
     both = Lines(generated.pictures + real.pictures, generated.texts + real.texts)
     setting = LINE_READER._replace(steps=steps)
     report: dict[str, Any] = {
         "weights_sha256": generator.digest,
         "choice_sha256": generator.choice_digest,
         "lines": lines,
+        "gap": layout.gap,
         "test_lines": {name: len(some.texts) for name, some in unseen.items()},
         "steps": steps,
         "batch": setting.batch,
@@ -119,7 +130,7 @@ def random_texts(count: int, rng: np.random.RandomState) -> list[str]:
     return ["".join(map(str, rng.randint(0, 10, length))) for length in lengths]
 
 
-def lines_from_digits(digits: Digits, count: int, seed: int) -> Lines:
+def lines_from_digits(digits: Digits, count: int, seed: int, layout: Layout | None = None) -> Lines:
     """Lines put together from these digits, each drawn at random among those of its kind."""
     rng = np.random.RandomState(seed)
     texts = random_texts(count, rng)
@@ -127,16 +138,17 @@ def lines_from_digits(digits: Digits, count: int, seed: int) -> Lines:
     pictures = []
     for number, text in enumerate(tqdm(texts, unit="lines", desc="real lines")):
         cells = digits.pixels[[rng.choice(of_digit[int(character)]) for character in text]]
-        pictures.append(line_from_cells(text, cells, seed=number).picture)
+        pictures.append(line_from_cells(text, cells, seed=number, layout=layout).picture)
     return Lines(pictures, texts)
 
 
-def generated_lines(generator: DigitGenerator, count: int, seed: int) -> Lines:
+def generated_lines(generator: DigitGenerator, count: int, seed: int, layout: Layout | None = None) -> Lines:
     """Lines of generated digits, one in ten in one hand."""
     texts = random_texts(count, np.random.RandomState(seed))
     bulk, drawn = BulkGenerator(generator), FIRST_SEED
     one_hand = range(0, count, ONE_HAND)
-    hands = lines_in_order(generator, [texts[i] for i in one_hand], [FIRST_SEED + i for i in one_hand])
+    own = [FIRST_SEED + i for i in one_hand]
+    hands = lines_in_order(generator, [texts[i] for i in one_hand], own, layout=layout)
     pictures = []
     for number, text in enumerate(tqdm(texts, unit="lines", desc="generated lines")):
         if number in one_hand:
@@ -145,7 +157,7 @@ def generated_lines(generator: DigitGenerator, count: int, seed: int) -> Lines:
         labels = np.array([int(character) for character in text])
         cells = bulk.digits(labels, range(drawn, drawn + len(text)))
         drawn += len(text)
-        pictures.append(line_from_cells(text, cells, seed=number).picture)
+        pictures.append(line_from_cells(text, cells, seed=number, layout=layout).picture)
     return Lines(pictures, texts)
 
 
@@ -210,6 +222,9 @@ def table_from_report(report: dict[str, Any]) -> str:
     if "amounts" in tests:
         read += f" and {tests['amounts']:,} amounts on cheques"
         by_ocr += f", and {wrong['amounts']} of as many amounts"
+    apart = ""
+    if gap := report.get("gap"):
+        apart = f" In the lines learned from, neighbours are {gap[0]:g} to {gap[1]:g} pixels apart (`--gap`)."
     behind = "One reader is behind each figure."
     if readers > 1:
         behind = f'{readers} readers are behind each figure; "±" is their standard deviation.'
@@ -220,7 +235,7 @@ def table_from_report(report: dict[str, Any]) -> str:
             *rows,
             "",
             f"Read: {read}, which no reader has seen. Each took {report['steps']:,} steps of "
-            f"{report['batch']} lines. {behind} PP-OCR, which never saw this project, "
+            f"{report['batch']} lines.{apart} {behind} PP-OCR, which never saw this project, "
             f"reads {by_ocr}. Weights: SHA-256 `{report['weights_sha256'][:16]}`.",
         ]
     )

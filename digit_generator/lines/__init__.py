@@ -1,7 +1,8 @@
 """Labelled lines of handwriting, for people who train readers.
 
 grammar: what is written. looks: how it looks. source: line i of a source. formats: the files of a set. write:
-into a folder, and on after a stop. stream: without files, for training loops.
+into a folder, and on after a stop. shards: by many processes, with Ray. stream: without files, for training
+loops.
 """
 
 from digit_generator.lines.formats import LineFormat

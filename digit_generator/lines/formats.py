@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree
 
+from digit_generator.dataset.formats import parquet_name
 from digit_generator.number import CHARACTERS
 
 LineFormat = Literal[
@@ -222,7 +223,7 @@ def shard_bytes(format: LineFormat, items: Sequence[tuple[str, bytes, Record]]) 
 
 def shard_name(format: LineFormat, number: int, of: int) -> str:
     """How file `number`, from 0, of `of` is called."""
-    return f"lines-{number:06}.tar" if format == "webdataset" else f"train-{number:05}-of-{of:05}.parquet"
+    return f"lines-{number:06}.tar" if format == "webdataset" else parquet_name("train", number, of)
 
 
 def _tar(items: Sequence[tuple[str, bytes, Record]]) -> bytes:
@@ -266,7 +267,8 @@ def _parquet(items: Sequence[tuple[str, bytes, Record]]) -> bytes:
         **({"hand": [line["hand"] for line in lines]} if in_hands else {}),
     }
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(columns, schema), buffer)
+    table = pyarrow.table(columns, schema)
+    pyarrow.parquet.write_table(table, buffer, write_page_checksum=True)  # boxes have no other check
     return buffer.getvalue()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from digit_generator.chance import seeded
 from digit_generator.errors import DigitGeneratorError
 from digit_generator.number import DrawnText, Layout, Line, line_at
 
@@ -48,6 +49,7 @@ LIMITS: dict[str, tuple[float, float, str]] = {
     "perspective": (0, 0.3, "the share of the height by which corners move"),
     "rotation": (-45, 45, "degrees, positive turns to the left"),
 }
+GAP_LIMITS = (-10, 40, "twentieths of a digit's height, below 0 they overlap")
 _DEGRADED = ("blur", "noise", "shadow", "perspective", "rotation")
 
 
@@ -57,7 +59,10 @@ class Look:
 
     height: of the picture, in pixels; None leaves the line as write_number draws it, with digits 20 pixels
     high. ink, paper: colours such as "#1b1b1f"; the usual ones are white on black, as in MNIST. form: "ruled"
-    has a line to write on, "boxed" a box for each character. The others are told in LIMITS.
+    has a line to write on, "boxed" a box for each character. gap: from the ink of a character to that of the
+    next, in twentieths of a digit's height; of a range, each gap of a line draws its own. At 0 they touch,
+    below it they overlap, at most to the middle of a box; where both have ink, the stronger one stays. None
+    keeps them apart, at `spacing` times the usual distance. The others are told in LIMITS.
     """
 
     height: Value | None = None
@@ -72,11 +77,12 @@ class Look:
     shadow: Value = 0.0
     perspective: Value = 0.0
     rotation: Value = 0.0
+    gap: Value | None = None
 
     def __post_init__(self) -> None:
-        for name, (least, most, unit) in LIMITS.items():
+        for name, (least, most, unit) in {**LIMITS, "gap": GAP_LIMITS}.items():
             value = getattr(self, name)
-            if value is None and name == "height":
+            if value is None and name in ("height", "gap"):
                 continue
             ends = value if isinstance(value, tuple) else (value,)
             if not all(_is_number(end) and least <= end <= most for end in ends) or ends[0] > ends[-1]:
@@ -88,11 +94,19 @@ class Look:
                 raise LookError(f"{name} is {getattr(self, name)!r}: expected a colour such as '#1b1b1f'")
         if self.form not in get_args(Form):
             raise LookError(f"form is {self.form!r}: expected one of {', '.join(get_args(Form))}")
+        if self.gap is not None and (self.form == "boxed" or self.spacing != 1):
+            other = "form is 'boxed'" if self.form == "boxed" else f"spacing is {self.spacing!r}"
+            raise LookError(f"gap is {self.gap!r} and {other}, which both set how far characters are apart")
 
     @property
     def is_plain(self) -> bool:
         """Whether lines are as write_number draws them."""
         return self == Look()
+
+    @property
+    def gap_range(self) -> tuple[float, float] | None:
+        """Of the gaps of a line, as number.Layout has it."""
+        return self.gap if self.gap is None or isinstance(self.gap, tuple) else (self.gap, self.gap)
 
     @property
     def in_colour(self) -> bool:
@@ -128,8 +142,11 @@ class Picture:
 
 def picture_of(drawn: DrawnText, look: Look) -> Picture:
     """The text in this look."""
+    if look.is_plain:  # white on black is the line itself
+        line = line_at(drawn, Layout())
+        return Picture(line.picture, [Label(drawn.text, drawn.seed, line.boxes)])
+    cover, boxes = _cover(drawn, look)
     rng, chosen = _choices(drawn.seed, look)
-    cover, boxes = _cover(drawn, look, chosen)
     return _seen(cover, [Label(drawn.text, drawn.seed, boxes)], look, chosen, rng)
 
 
@@ -138,8 +155,8 @@ def page_of(drawn: Sequence[DrawnText], look: Look, overlap: float = 0.0) -> Pic
 
     overlap: the share of a line's height, 0 to 0.9, by which the next one may cover it.
     """
+    covers = [_cover(one, look) for one in drawn]
     rng, seen = _choices(drawn[0].seed, look)
-    covers = [_cover(one, look, _choices(one.seed, look)[1]) for one in drawn]
     width = round(1.2 * max(cover.shape[1] for cover, _ in covers))
     down = 0
     tops: list[int] = []
@@ -158,18 +175,20 @@ def page_of(drawn: Sequence[DrawnText], look: Look, overlap: float = 0.0) -> Pic
 
 
 def _choices(seed: int, look: Look) -> tuple[np.random.RandomState, dict[str, float]]:
-    """The look's own chance, and the value of each setting for the line of this seed.
+    """The look's own chance, as `seeded` has it, and the value of each setting for the line of this seed.
 
     As many numbers are drawn for every look: one that leaves something out has the rest as another.
     """
-    rng = np.random.RandomState([seed, _LOOK_STREAM])
-    return rng, {name: _drawn(getattr(look, name), rng) for name in LIMITS}
+    rng = seeded([seed, _LOOK_STREAM])
+    shares = rng.uniform(size=len(LIMITS)).tolist()
+    return rng, {
+        name: _between(getattr(look, name), share) for name, share in zip(LIMITS, shares, strict=True)
+    }
 
 
-def _cover(
-    drawn: DrawnText, look: Look, chosen: dict[str, float]
-) -> tuple[npt.NDArray[np.float64], list[Box]]:
+def _cover(drawn: DrawnText, look: Look) -> tuple[npt.NDArray[np.float64], list[Box]]:
     """How much of each pixel ink covers, the form's included: float64 [H, W], 0...1."""
+    _, chosen = _choices(drawn.seed, look)
     line = _line(drawn, look, chosen)
     cover: npt.NDArray[np.float64] = line.picture / 255
     if look.form != "plain":
@@ -223,11 +242,11 @@ def _line(drawn: DrawnText, look: Look, chosen: dict[str, float]) -> Line:
     pitch = _PITCH * chosen["spacing"] if look.form == "boxed" else None
     slope = math.radians(chosen["slope"])
     if look.height is None:
-        return line_at(drawn, Layout(1.0, chosen["spacing"], slope, pitch))
+        return line_at(drawn, Layout(1.0, chosen["spacing"], slope, pitch, look.gap_range))
     height = round(chosen["height"])
     scale = height / _USUAL_HEIGHT
     for _ in range(_TRIES):
-        line = line_at(drawn, Layout(scale, chosen["spacing"], slope, pitch))
+        line = line_at(drawn, Layout(scale, chosen["spacing"], slope, pitch, look.gap_range))
         if line.picture.shape[0] <= height:
             break
         scale *= (height - 0.5) / line.picture.shape[0]
@@ -337,13 +356,12 @@ def _compressed(pixels: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.u
         return np.asarray(picture).copy()
 
 
-def _drawn(value: Value | None, rng: np.random.RandomState) -> float:
-    """The value of this line: its own if it is a range."""
-    chance = rng.uniform()
+def _between(value: Value | None, share: float) -> float:
+    """The value of this line: its own, by this share of the way, if it is a range."""
     if value is None:
         return 0.0
     low, high = value if isinstance(value, tuple) else (value, value)
-    return float(low + (high - low) * chance)
+    return float(low + (high - low) * share)
 
 
 def _colour(colour: str) -> npt.NDArray[np.float64]:

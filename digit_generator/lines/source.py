@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from digit_generator.bulk import BulkGenerator
+from digit_generator.chance import seeded
 from digit_generator.generate import MAX_SEED, DigitGenerator, checked_whole
 from digit_generator.hand import Hand
 from digit_generator.lines.grammar import Pattern, PatternError
@@ -16,6 +17,9 @@ from digit_generator.lines.looks import Look, LookError, Picture, Value, check_l
 from digit_generator.number import DrawnText, checked_text, drawn_texts
 from digit_generator.recipe import STROKE_MEASURES
 from digit_generator.style import Style, StyleControls, StyleError
+
+BEFORE = {"uneven": False}
+"""What the identities of earlier sources do not say, and mean."""
 
 _TEXT_STREAM, _HAND_STREAM = 3, 4
 
@@ -25,9 +29,11 @@ class LineSource:
 
     texts: a grammar.Pattern, its form as a str, or the texts themselves, which come again from the first one
     after the last. seed: of line 0's hand and text; line i has seed + i. one_hand: the share of lines in one
-    hand; in the others each digit has a hand of its own. hands: persons', one of which each line in one hand
-    has; if not given, that of the generator, else the seed's own. HandError for one of other weights. style:
-    by the names of style.Style, a value or a range from which each line draws its own.
+    hand; in the others each digit has a hand of its own. uneven: the digits of a hand are left as they come,
+    which is several times as fast; one that leans or is thicker than the others is not brought back into
+    line. hands: persons', one of which each line in one hand has; if not given, that of the generator, else
+    the seed's own. HandError for one of other weights. style: by the names of style.Style, a value or a range
+    from which each line draws its own.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class LineSource:
         seed: int = 0,
         look: Look | None = None,
         one_hand: float = 1.0,
+        uneven: bool = False,
         hands: Sequence[Hand] = (),
         style: Mapping[str, Value] | None = None,
         controls: StyleControls | None = None,
@@ -59,6 +66,7 @@ class LineSource:
         if not 0 <= one_hand <= 1:
             raise LookError(f"one_hand is {one_hand!r}: expected a share from 0 to 1")
         self.one_hand = float(one_hand)
+        self.uneven = bool(uneven)
         self.style = dict(style or {})
         if unknown := [name for name in self.style if name not in STROKE_MEASURES]:
             raise StyleError(f"{unknown[0]!r} is no style: expected {', '.join(STROKE_MEASURES)}")
@@ -69,11 +77,20 @@ class LineSource:
                 for end in value if isinstance(value, tuple) else (value,):
                     self.controls.nearest(0, Style(**{name: end}))  # told before anything is drawn
 
+    @functools.cached_property
+    def _raw_bulk(self) -> BulkGenerator:
+        """Draws the network's own pixels of any hand; made when the first line is drawn."""
+        return BulkGenerator(self.generator.variant(raw=True, neat=self.generator.neat))
+
     def text(self, index: int) -> str:
         """What line `index` reads."""
         if isinstance(self.texts, Pattern):
-            return self.texts.text(np.random.RandomState([self.seed, index, _TEXT_STREAM]))
+            return self.texts.text(seeded([self.seed, index, _TEXT_STREAM]))
         return self.texts[index % len(self.texts)]
+
+    def seed_of(self, index: int) -> int:
+        """Of line `index`: the source's seed and the number, after 2^32-1 from 0 on."""
+        return (self.seed + index) % (MAX_SEED + 1)
 
     def pictures(self, indices: Sequence[int]) -> list[Picture]:
         """The lines with these numbers, drawn together, which is faster: 64 at a time will do."""
@@ -95,6 +112,7 @@ class LineSource:
             "seed": self.seed,
             "look": self.look.asked,
             "one_hand": self.one_hand,
+            "uneven": self.uneven,
             "hands": [{"hand": hand.text, "variation": hand.variation} for hand in self.hands],
             "style": self.style,
             "controls_sha256": self.controls.digest if self.controls else "",
@@ -113,7 +131,9 @@ class LineSource:
 
     def _writer_of(self, seed: int) -> tuple[Style, bool, Hand | None]:
         """The style of the line of this seed, whether it is in one hand, and in which person's."""
-        rng = np.random.RandomState([seed, _HAND_STREAM])
+        if self.one_hand in (0, 1) and len(self.hands) < 2 and not self.style:  # nothing is left to chance
+            return Style(), self.one_hand == 1, self.hands[0] if self.hands and self.one_hand else None
+        rng = seeded([seed, _HAND_STREAM])
         chance = rng.uniform(0, 1, 1 + len(STROKE_MEASURES))
         in_one = bool(chance[0] < self.one_hand)
         values = {
@@ -125,7 +145,7 @@ class LineSource:
         return Style(**values), in_one, hand
 
     def _drawn(self, indices: Sequence[int]) -> list[DrawnText]:
-        seeds = [(self.seed + index) % (MAX_SEED + 1) for index in indices]
+        seeds = [self.seed_of(index) for index in indices]
         texts = [self.text(index) for index in indices]
         writers = [self._writer_of(seed) for seed in seeds]
         drawn: dict[int, DrawnText] = {}
@@ -138,6 +158,8 @@ class LineSource:
                 [writers[i][0] for i in mine],
                 self.controls,
                 [writers[i][1] for i in mine],
+                self._raw_bulk,
+                self.uneven,
             )
             drawn |= zip(mine, lines, strict=True)
         return [drawn[i] for i in range(len(seeds))]

@@ -16,7 +16,15 @@ from typing import Any, get_args
 from PIL import Image
 
 from digit_generator import __version__
-from digit_generator.dataset.folder import bytes_of_manifest, check_folder, manifest_name, write_error_message
+from digit_generator.dataset.folder import (
+    bytes_of_manifest,
+    check_folder,
+    check_same_set,
+    manifest_name,
+    read_record,
+    write_error_message,
+)
+from digit_generator.dataset.formats import check_library
 from digit_generator.dataset.plan import DatasetError
 from digit_generator.files import write_whole
 from digit_generator.generate import checked_whole
@@ -31,7 +39,7 @@ from digit_generator.lines.formats import (
     shard_name,
 )
 from digit_generator.lines.looks import Picture
-from digit_generator.lines.source import LineSource
+from digit_generator.lines.source import BEFORE, LineSource
 from digit_generator.number import in_order
 
 MAX_LINES = 10_000_000
@@ -71,16 +79,8 @@ def write_lines(
     if not 0 <= overlap <= 0.9:
         raise DatasetError(f"overlap is {overlap!r}: expected a share from 0 to 0.9")
     if format == "parquet":
-        _check_pyarrow()
-    identity = source.identity() | {
-        "made_by": f"digit_generator {__version__}",
-        "format": format,
-        "count": count,
-        "lines_per_page": lines_per_page,
-        "overlap": overlap,
-    }
-    if format in SHARDED:
-        identity["shard_size"] = shard_size
+        check_library(format)
+    identity = identity_of_set(source, count, format, lines_per_page, overlap, shard_size)
     manifest = out / manifest_name(format)
     work = _Work(
         out, source, count, format, lines_per_page, overlap, shard_size, progress or (lambda _: None)
@@ -99,6 +99,20 @@ def write_lines(
     except OSError as error:
         raise DatasetError(write_error_message(out, error)) from None
     return manifest
+
+
+def identity_of_set(
+    source: LineSource, count: int, format: LineFormat, lines_per_page: int, overlap: float, shard_size: int
+) -> dict[str, Any]:
+    """All on which the files of a set depend, as its manifest has it."""
+    identity = source.identity() | {
+        "made_by": f"digit_generator {__version__}",
+        "format": format,
+        "count": count,
+        "lines_per_page": lines_per_page,
+        "overlap": overlap,
+    }
+    return identity | ({"shard_size": shard_size} if format in SHARDED else {})
 
 
 @dataclass(frozen=True)
@@ -169,11 +183,14 @@ def _write_shards(work: _Work) -> None:
         if path.is_file():  # written whole or not at all
             work.progress(len(numbers))
             continue
-        items = []
-        for number, picture in work.pictures(numbers):
-            key = f"{number:08}"
-            items.append((key, png_of(picture), _record(f"{key}.png", picture, work.source)))
+        items = [shard_item(work.source, number, picture) for number, picture in work.pictures(numbers)]
         write_whole(path, shard_bytes(work.format, items))
+
+
+def shard_item(source: LineSource, number: int, picture: Picture) -> tuple[str, bytes, dict[str, Any]]:
+    """Key, PNG and record of line `number`, as formats.shard_bytes takes them."""
+    key = f"{number:08}"
+    return key, png_of(picture), _record(f"{key}.png", picture, source)
 
 
 def png_of(picture: Picture) -> bytes:
@@ -207,13 +224,10 @@ def _record(name: str, picture: Picture, source: LineSource) -> dict[str, Any]:
 
 def _manifest_is_there(path: Path, identity: dict[str, Any]) -> bool:
     """Whether the set is whole already. DatasetError if another one is."""
-    try:
-        told = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+    told = read_record(path)
+    if told is None:
         return False
-    except ValueError:
-        raise DatasetError(f"{path} is damaged: name another folder, which will be made") from None
-    _check_same(path.parent, told, identity)
+    check_same_set(path.parent, told, identity, BEFORE)
     return True
 
 
@@ -227,7 +241,7 @@ def _journal(out: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
         return {}
     *lines, _ = path.read_text(encoding="utf-8").split("\n")  # the last row may be cut short
     try:
-        _check_same(out, json.loads(lines[0]), identity)
+        check_same_set(out, json.loads(lines[0]), identity, BEFORE)
         rows = {row["file"]: row for row in map(json.loads, lines[1:])}
     except (ValueError, IndexError, TypeError, KeyError) as error:
         if isinstance(error, DatasetError):
@@ -235,19 +249,3 @@ def _journal(out: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
         raise DatasetError(f"{path} is damaged: name another folder, which will be made") from None
     write_whole(path, "".join(f"{line}\n" for line in lines).encode())
     return rows
-
-
-def _check_same(out: Path, told: dict[str, Any], identity: dict[str, Any]) -> None:
-    identity = json.loads(json.dumps(identity))
-    if differing := [key for key in identity if told.get(key) != identity[key]]:
-        raise DatasetError(
-            f"{out} holds another set ({differing[0]} differs): name another folder, which will be made,"
-            " or ask for that set again"
-        )
-
-
-def _check_pyarrow() -> None:
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        raise DatasetError("Parquet needs the library pyarrow: pip install pyarrow") from None

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from digit_generator import DigitGenerator
 from digit_generator.evaluation import lines
 from digit_generator.evaluation.data import Digits, EvaluationError
 from digit_generator.evaluation.networks.reader import HEIGHT, fitted_line, texts_of_reader, trained_reader
 from digit_generator.evaluation.protocol import LineTraining
+from digit_generator.number import Layout
+
+
+@pytest.fixture(scope="module")
+def shipped() -> DigitGenerator:
+    return DigitGenerator.load()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,14 @@ def test_lines_are_put_together_from_digits_of_their_kind() -> None:
         columns = np.diff(np.pad((picture > 0).any(axis=0).astype(int), 1))
         widths = np.flatnonzero(columns < 0) - np.flatnonzero(columns > 0)
         assert (widths - 2).tolist() == [int(character) for character in text]
+
+
+def test_lines_that_are_learned_from_have_gaps_as_asked(shipped: DigitGenerator) -> None:
+    apart = lines.generated_lines(shipped, 12, seed=0)
+    close = lines.generated_lines(shipped, 12, seed=0, layout=Layout(gap=(-3, -3)))
+    assert apart.texts == close.texts
+    for one, other in zip(apart.pictures, close.pictures, strict=True):
+        assert other.shape[1] < one.shape[1]
 
 
 def test_the_reader_learns_bars_of_two_widths() -> None:
@@ -96,6 +111,9 @@ def test_the_table_goes_into_the_page_and_is_told_where_there_is_no_place() -> N
     assert "| both, 5,000 lines | 1.13 ± 0.14 % | 4.00 ± 1.41 % | 25.00 ± 7.07 % | 50.00 ± 0.00 % |" in told
     assert "and 1,205 amounts on cheques, which no reader has seen" in told
     assert "2 readers are behind each figure" in told
+    assert "apart" not in told
+    told = lines.page_with_table(page, {**report, "gap": [-3.0, 3.0]})
+    assert "neighbours are -3 to 3 pixels apart (`--gap`). 2 readers" in told
     with pytest.raises(EvaluationError, match="has no <!-- reader:begin -->"):
         lines.page_with_table("a", report)
 
