@@ -185,7 +185,7 @@ def api_server() -> Iterator[str]:
 
 
 async def asking(port: int, address: str, until: float, statuses: Counter[int], times: list[float]) -> None:
-    """Ask again and again over one connection; for another seed each time, where the address ends with one."""
+    """Ask again and again over one connection; for another seed each time, where the address ends in `=`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < until:
         seed = str(next(_seeds)) if address.endswith("=") else ""

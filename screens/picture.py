@@ -18,8 +18,7 @@ from digit_generator.render import png_from_pixels
 class Drawing:
     """One picture: its pixels, its file with its name, what the page shows, its caption and its alt text.
 
-    In ink the file is an SVG, which the page shows; otherwise the page shows the PNG, which is the file. The
-    class is here and not in the page's own file, which is executed anew at every click.
+    In ink the file is an SVG, which the page shows; otherwise the page shows the PNG, which is the file.
     """
 
     pixels: npt.NDArray[np.uint8]

@@ -17,7 +17,6 @@ from streamlit.testing.v1 import AppTest
 from digit_generator import DigitGenerator, weights
 from digit_generator.choose import choice_path
 from digit_generator.render import svg_from_pixels
-from screens import model
 from screens.picture import image_from_pixels, source_from_bytes
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -319,7 +318,7 @@ def test_a_click_draws_one_set_and_none_that_was_shown_lately(
         drawn.append((digit, seeds))
         return generator.digits(digit, seeds)
 
-    monkeypatch.setattr(model, "digits_together", draw_counted)
+    monkeypatch.setattr("screens.draw.digits_together", draw_counted)
     page = visit()
     for _ in range(3):
         generate(page)
