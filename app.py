@@ -20,6 +20,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from digit_generator.turns import bear_many_connections
 from screens.picture import icon
 from screens.widgets import NAME
 
@@ -27,6 +28,7 @@ SCREENS = Path(__file__).parent / "screens"
 
 
 def main() -> None:
+    bear_many_connections()
     pages = [
         st.Page(screen("draw"), title="Generate", default=True),
         st.Page(screen("hand"), title="Your hand", url_path="hand"),

@@ -175,7 +175,13 @@ def api_server() -> Iterator[str]:
         log = Path(folder, "log")
         with log.open("w") as output:
             command = [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"]
-            server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+            server = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         try:
             wait_until_healthy(url, server, log)
             yield url

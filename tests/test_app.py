@@ -283,7 +283,7 @@ def test_an_address_names_the_large_one_and_ink(ours: Path) -> None:
     assert not page.exception
     assert "data-at=2" in large(page)
     ink = svg_from_pixels(DigitGenerator.load(ours).digits(3, [10])[0], "ink")
-    assert pictures(page).count("image/svg+xml") == 5
+    assert pictures(page).count("image/svg+xml") == 5 + 1, "the row, and the large one"
     assert source_from_bytes(ink.encode(), "svg+xml") in pictures(page)
     assert 'data-save="digit_3_seed_10_ink.svg"' in pictures(page)
     assert dict(page.query_params) == {"digit": "3", "seed": "8", "at": "2", "ink": "1"}
