@@ -95,7 +95,7 @@ def main() -> None:
 
 @st.fragment(key="digits")
 def show_digits(initial: dict[str, Any], problem: str, count: int) -> None:
-    """All that a click changes, and little else: Streamlit takes about a millisecond for three elements."""
+    """All that a click changes, in few elements: for each, Streamlit takes as long as a PNG does."""
     loaded, problem_now = generator_or_placeholder()
     count_now = st.session_state.get("count", initial["count"])
     if (problem_now, count_now) != (problem, count):
