@@ -44,7 +44,7 @@ run: $(VENV)/installed-page
 	MALLOC_ARENA_MAX=2 $(BIN)/streamlit run app.py --server.fileWatcherType none
 
 serve: $(VENV)/installed-api
-	MALLOC_ARENA_MAX=2 $(BIN)/uvicorn asgi:app --port $${PORT:-8501} --limit-concurrency 1000 --timeout-keep-alive 5
+	MALLOC_ARENA_MAX=2 $(BIN)/uvicorn asgi:app --port $${PORT:-8501} --limit-concurrency 4000 --timeout-keep-alive 5
 
 test: $(VENV)/installed-test
 	$(ONE_THREAD) $(BIN)/python -m pytest $(SIDE_BY_SIDE)

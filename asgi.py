@@ -23,11 +23,9 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 
 from digit_generator.errors import DigitGeneratorError
-from digit_generator.turns import SaidOnce, raise_descriptors
+from digit_generator.turns import bear_many_connections
 
-# Half-open connections hold a descriptor each; where there is none left, asyncio says so without end.
-raise_descriptors()
-logging.getLogger("asyncio").addFilter(SaidOnce())
+bear_many_connections()
 
 try:
     from digit_generator.api import app as api

@@ -175,7 +175,13 @@ def api_server() -> Iterator[str]:
         log = Path(folder, "log")
         with log.open("w") as output:
             command = [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"]
-            server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+            server = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         try:
             wait_until_healthy(url, server, log)
             yield url
@@ -185,7 +191,7 @@ def api_server() -> Iterator[str]:
 
 
 async def asking(port: int, address: str, until: float, statuses: Counter[int], times: list[float]) -> None:
-    """Ask again and again over one connection; each time for another seed, where the address ends so."""
+    """Ask again and again over one connection; for another seed each time, where the address ends in `=`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < until:
         seed = str(next(_seeds)) if address.endswith("=") else ""

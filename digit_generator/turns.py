@@ -198,6 +198,17 @@ class SaidOnce(logging.Filter):
         return True
 
 
+_said_once = SaidOnce()
+
+
+def bear_many_connections() -> None:
+    """Half-open connections hold a descriptor each: take as many as the system gives, and say that there is
+    none left once a minute, where asyncio says so without end. It can be called again and again.
+    """
+    raise_descriptors()
+    logging.getLogger("asyncio").addFilter(_said_once)
+
+
 def raise_descriptors() -> None:
     """Let this process open as many files and connections as the system lets it: Linux begins with 1,024."""
     try:

@@ -1,6 +1,6 @@
 // What Streamlit has no widget for, or only one that takes it long: a picture opens large when it is pressed, buttons that
 // save and copy, the keys, and an address that is replaced instead of added, so that one press of Back leaves a page.
-// Runs once, for all pages (app.py).
+// Runs once, for all pages (app.py). No tag may stand in it: Streamlit's check of HTML would take it for an attack.
 
 if (!window.digitGenerator) {
   window.digitGenerator = true
@@ -24,70 +24,111 @@ if (!window.digitGenerator) {
     if (picture) return show(all('.pictures button').indexOf(picture))
     const saved = event.target.closest('button[data-save]')
     if (saved) return save(all('.pictures .enlarged')[all('button[data-save]').indexOf(saved)].src, saved.dataset.save)
+    const zipped = event.target.closest('button[data-zip]')
+    if (zipped) return saveAll(zipped.dataset.zip)
     const back = event.target.closest('button[data-back]')
-    if (back) return all('.st-key-bring_back button')[back.dataset.back].click()
+    if (back) return all('[class*=st-key-bring_back] button')[back.dataset.back].click()
     const copied = event.target.closest('button[data-copy]')
     if (copied) return told(copied.parentElement, 'Command copied.', () => navigator.clipboard.writeText(copied.dataset.copy))
     const button = event.target.closest('.large button[data-do]')
     if (button) actions[button.dataset.do](button.closest('.large'))
   })
 
+  // The large picture is whichever of the row was pressed last.
+  const shownLarge = () => document.querySelector('.large')
+  let pressed // the picture, and the set that it is of
   function show(index) {
-    const shown = reveal(index)
-    shown.querySelector('.huge').scrollIntoView({ block: 'nearest', behavior: calm() ? 'auto' : 'smooth' })
-    detailsOf(shown)
+    pressed = { set: setShown(), index }
+    enlarge(index)
+    shownLarge().querySelector('.huge').scrollIntoView({ block: 'nearest', behavior: calm() ? 'auto' : 'smooth' })
+    detailsOf(shownLarge())
   }
 
-  function reveal(index) {
+  const setShown = () => JSON.stringify({ ...document.querySelector('.drawn').dataset })
+
+  function enlarge(index) {
     all('.pictures button').forEach((button, each) => button.setAttribute('aria-pressed', each === index))
-    all('.large').forEach((large, each) => (large.hidden = each !== index))
-    const shown = all('.large')[index]
-    for (const status of all('[role=status]', shown)) status.textContent = ''
-    for (const share of all('[data-do=share]', shown)) share.hidden = !canShare()
-    return shown
+    const figure = all('.pictures figure')[index]
+    const [image, large] = [figure.querySelector('.enlarged'), shownLarge()]
+    const huge = large.querySelector('.huge')
+    huge.src = image.src
+    huge.alt = `${image.alt}, large`
+    large.dataset.at = index
+    large.dataset.name = figure.dataset.name
+    large.ariaLabel = large.querySelector('h3').textContent = figure.dataset.title
+    large.querySelector('[role=status]').textContent = ''
+    large.querySelector('[data-do=share]').hidden = !canShare()
   }
 
-  // SVG and hand of the large picture: the server draws them for the one whose pill is picked, which nobody sees
-  // (screens/draw.py).
-  const shownLarge = () => document.querySelector('.large:not([hidden])')
-  const pillsOf = (large) => all(`.st-key-${large.dataset.of} button`)
-  const isPicked = (pill) => pill.getAttribute('aria-checked') === 'true'
-  const areOf = (details, large) => details.dataset.of === large?.dataset.of && details.dataset.at === large.dataset.at
-  const arrived = (large) => all('.details').find((details) => areOf(details, large))
+  // SVG and hand of the large picture: the server draws them for the one whose pill is picked, which nobody sees, and
+  // lets go of the pill (screens/draw.py).
+  const pills = () => all('.st-key-large button')
+  const answer = () => document.querySelector('.answer')
+  const isAnswered = ({ dataset }) => answer()?.dataset.of === dataset.of && answer().dataset.at === dataset.at
 
   async function detailsOf(large) {
-    const pill = pillsOf(large)[large.dataset.at]
-    if (!arrived(large) && pill && !isPicked(pill)) pill.click()
-    mark()
-    while (!arrived(large) && large.isConnected) await new Promise(requestAnimationFrame)
-    return arrived(large)
+    const { at } = large.dataset
+    const wanted = () => large.isConnected && large.dataset.at === at
+    const until = async (done) => {
+      while (wanted() && !done()) await new Promise(requestAnimationFrame)
+    }
+    await until(() => isAnswered(large) || (pills()[at] && !pills().some((pill) => pill.ariaChecked === 'true')))
+    if (wanted() && !isAnswered(large)) {
+      const before = answer()
+      pills()[at].click()
+      await until(() => answer() !== before)
+    }
+    return wanted() && isAnswered(large) ? answer() : null
   }
 
-  // Details of another picture are squares until those of the large one are there.
-  function mark() {
-    for (const each of all('.details[data-at]')) each.classList.toggle('others', !areOf(each, shownLarge()))
+  // The hand of another picture is squares until that of the large one is there.
+  function place(large) {
+    const hand = large.querySelector('.hand')
+    const of = isAnswered(large) ? large.dataset.at : ''
+    if (!hand || (hand.dataset.of ?? '') === of) return
+    if (of) hand.innerHTML = answer().innerHTML
+    else hand.replaceChildren(...Array.from({ length: 10 }, () => document.createElement('i')))
+    hand.dataset.of = of
   }
 
-  // They are asked for when they come into view and nothing has changed for a moment: who clicks on does not wait for them.
+  // It is asked for when it comes into view and nothing has changed for a moment: who clicks on does not wait for it.
   const seen = new IntersectionObserver((places) => {
     for (const { isIntersecting, target } of places) {
       if (!isIntersecting) continue
       seen.unobserve(target)
-      if (target.isConnected && shownLarge()) detailsOf(shownLarge())
+      if (target.isConnected) detailsOf(shownLarge())
     }
   })
+
   let known, moment
-  new MutationObserver(() => {
+  function look() {
     const large = shownLarge()
-    if (large && !known?.isConnected) {
-      // The same pictures, drawn anew in ink or raw: the one that was pressed stays large.
-      const picked = pillsOf(large).findIndex(isPicked)
-      known = picked < 0 ? large : reveal(picked)
+    if (!large) return
+    if (large !== known) {
+      // New pictures. Where they are the same, drawn anew in ink or raw, the one that was pressed stays large.
+      known = large
+      enlarge(pressed?.set === setShown() ? pressed.index : Number(large.dataset.at))
     }
-    mark()
+    place(large)
+    sayNext()
     clearTimeout(moment)
-    moment = setTimeout(() => all('.details .hand:has(i)').forEach((place) => seen.observe(place)), 300)
-  }).observe(document.body, { childList: true, subtree: true })
+    moment = setTimeout(() => all('.details .hand:has(i)').forEach((hand) => seen.observe(hand)), 300)
+  }
+  new MutationObserver(look).observe(document.body, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ['aria-checked'],
+  })
+
+  // A picked digit is drawn at the next press of the button.
+  function sayNext() {
+    const picked = document.querySelector('.st-key-digit [aria-checked=true]')?.textContent
+    const next = document.querySelector('[data-next]')
+    const text = picked && picked !== document.querySelector('.drawn').dataset.digit ? next.dataset.next.replace('#', picked) : ''
+    if (next.textContent === text) return
+    next.textContent = text
+    next.hidden = !text
+  }
 
   const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches
   const canShare = () => Boolean(navigator.canShare?.({ files: [new File([], 'a.png', { type: 'image/png' })] }))
@@ -146,6 +187,41 @@ if (!window.digitGenerator) {
   // The file of a picture that is on the page.
   async function save(source, name) {
     download(await (await fetch(source)).blob(), name)
+  }
+
+  async function saveAll(name) {
+    const files = all('.pictures figure').map(async (figure) => {
+      const { src } = figure.querySelector('.enlarged')
+      const data = new Uint8Array(await (await fetch(src)).arrayBuffer())
+      return [`${figure.dataset.name}.${src.startsWith('data:image/svg') ? 'svg' : 'png'}`, data]
+    })
+    download(zipOf(await Promise.all(files)), name)
+  }
+
+  // The archive that zip_from_files in digit_generator/files.py makes: names in ASCII, nothing compressed, no dates.
+  function zipOf(files) {
+    const numbers = (...pairs) => pairs.flatMap(([value, bytes]) => Array.from({ length: bytes }, (_, at) => (value >>> (8 * at)) & 255))
+    const [locals, entries] = [[], []]
+    let offset = 0
+    for (const [name, data] of files) {
+      const label = new TextEncoder().encode(name)
+      const shared = numbers([20, 2], [0, 2], [0, 2], [0, 2], [33, 2], [crcOf(data), 4], [data.length, 4], [data.length, 4], [label.length, 2], [0, 2])
+      entries.push([...numbers([0x02014b50, 4], [0x0314, 2]), ...shared, ...numbers([0, 2], [0, 2], [0, 2], [0o644 << 16, 4], [offset, 4]), ...label])
+      locals.push([...numbers([0x04034b50, 4]), ...shared, ...label, ...data])
+      offset += locals.at(-1).length
+    }
+    const size = entries.reduce((sum, each) => sum + each.length, 0)
+    const end = numbers([0x06054b50, 4], [0, 2], [0, 2], [files.length, 2], [files.length, 2], [size, 4], [offset, 4], [0, 2])
+    return new Blob([...locals, ...entries, end].map((each) => new Uint8Array(each)), { type: 'application/zip' })
+  }
+
+  function crcOf(data) {
+    let crc = -1
+    for (const byte of data) {
+      crc ^= byte
+      for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 && 0xedb88320)
+    }
+    return ~crc
   }
 
   function download(blob, name) {

@@ -17,8 +17,8 @@ MAX = 4  # sets
 def keep(page: str, shown: Hashable) -> None:
     """Keep what the page has shown, the last one first."""
     key = f"{page}.before"
-    kept = [shown, *(each for each in st.session_state.get(key, []) if each != shown)]
-    st.session_state[key] = kept[:MAX]
+    sets = [shown, *(each for each in st.session_state.get(key, []) if each != shown)]
+    st.session_state[key] = sets[:MAX]
 
 
 def swap(page: str, wanted: Hashable, shown: Hashable) -> None:
@@ -27,36 +27,47 @@ def swap(page: str, wanted: Hashable, shown: Hashable) -> None:
     st.session_state[key] = [shown if each == wanted else each for each in st.session_state[key]]
 
 
+def kept(page: str) -> list[Any]:
+    """What is kept, the last one first."""
+    sets: list[Any] = st.session_state.get(f"{page}.before", [])
+    return sets
+
+
+def html_of_strip(sets: Sequence[tuple[str, Sequence[npt.NDArray[np.uint8]]]]) -> str:
+    """For each set its name and five small pictures, all in one button, which picks a pill (app.js)."""
+    if not sets:
+        return ""
+    pieces = []
+    for number, (name, pixels) in enumerate(sets):
+        small = "".join(image_from_pixels(one, "original", "") for one in pixels)
+        pieces.append(
+            f'<button type=button class=set data-back={number} aria-label="Back to {name}">{small}</button>'
+        )
+    return f"<div class=before><h3>Before</h3>{''.join(pieces)}</div>"
+
+
 def show_strip(
     page: str,
     drawn: Callable[[Any], tuple[str, Sequence[npt.NDArray[np.uint8]]]],
     bring_back: Callable[[Any], None],
 ) -> None:
-    """What was kept: `drawn` gives a set's name and five small pictures, all in one button, which presses
-    another (app.js)."""
-    kept = st.session_state.get(f"{page}.before", [])
-    if not kept:
+    """The strip, with its pills: `drawn` gives a set's name and five small pictures."""
+    sets = kept(page)
+    if not sets:
         return
-    names, pieces = [], []
-    for number, each in enumerate(kept):
-        name, pixels = drawn(each)
-        names.append(f"Back to {name}")
-        small = "".join(image_from_pixels(one, "original", "") for one in pixels)
-        pieces.append(
-            f'<button type=button class=set data-back={number} aria-label="{names[-1]}">{small}</button>'
-        )
-    st.html(f"<div class=before><h3>Before</h3>{''.join(pieces)}</div>")
+    pictured = [drawn(each) for each in sets]
+    st.html(html_of_strip(pictured))
 
     def bring_pressed_back() -> None:
         pressed: int | None = st.session_state.bring_back
-        if pressed is not None and pressed < len(kept):
-            bring_back(kept[pressed])
+        if pressed is not None and pressed < len(sets):
+            bring_back(sets[pressed])
             st.session_state.bring_back = None
 
     st.pills(
         "Before",
-        range(len(kept)),
-        format_func=names.__getitem__,
+        range(len(sets)),
+        format_func=lambda number: f"Back to {pictured[number][0]}",
         key="bring_back",
         on_change=bring_pressed_back,
     )

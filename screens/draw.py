@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from digit_generator.files import zip_from_files
 from digit_generator.generate import MAX_SEED, DigitGenerator
 from digit_generator.placeholder import PlaceholderGenerator
 from digit_generator.recipe import Recipe, stem_of_digit, style_suffix
 from digit_generator.render import png_from_pixels, svg_from_pixels
 from screens import before
 from screens.address import Address, initial_state, show_address, style_from_address, style_names
-from screens.large import Large, html_from_details, html_from_large, html_without_details
+from screens.large import html_from_details, html_from_large
 from screens.model import (
     WAY_OUT,
     Generator,
@@ -32,7 +33,7 @@ from screens.model import (
     variant_of,
 )
 from screens.picture import Drawing, source_from_png
-from screens.widgets import NAME, escape_markdown, pick_digit, show_again
+from screens.widgets import NAME, escape_markdown, html_of_again, pick_digit
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
     from digit_generator.style import StyleControls
@@ -43,6 +44,40 @@ MAX_FIRST_SEED = MAX_SEED - MAX_COUNT + 1
 START = {"digit": 7, "seed": 0}  # what a visitor sees before the first click
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows: a set of pictures, and all that their look depends on.
+
+    controls: for the style; None without one. notes: sentences for the visitor, on what cannot be had.
+    """
+
+    generator: Generator
+    variant: Variant
+    digit: int
+    seeds: range
+    style: Mapping[str, float]
+    controls: StyleControls | None
+    notes: Sequence[str]
+    ink: bool
+
+    @property
+    def stem(self) -> str:
+        """What all file names begin with."""
+        return stem_of_digit(self.digit, placeholder=isinstance(self.generator, PlaceholderGenerator))
+
+    @property
+    def suffix(self) -> str:
+        """What all file names end with."""
+        return style_suffix(self.style, raw=self.variant.raw, neat=self.variant.neat) + "_ink" * self.ink
+
+    @property
+    def key(self) -> str:
+        """Another one for other pictures: a number, since the page's script compares it."""
+        drawn_by = () if isinstance(self.generator, PlaceholderGenerator) else key_of(self.generator)
+        looks = drawn_by, self.digit, self.seeds, sorted(self.style.items()), self.ink
+        return f"{crc32(repr(looks).encode()):08x}"
+
+
 def main() -> None:
     st.title(NAME, anchor=False)
     _, problem = generator_or_placeholder()
@@ -50,37 +85,53 @@ def main() -> None:
         show_problem(problem)
     else:
         st.caption("A small neural network generates digits that nobody wrote.")
-    show_digits(initial_state("draw", state_from_address), problem)
+    initial = initial_state("draw", state_from_address)
+    count = st.session_state.get("count", initial["count"])
+    show_digits(initial, problem, count)
+    with st.expander("How it works"):
+        st.markdown(HOW_IT_WORKS)
+    show_asked(initial, count)
 
 
-@st.fragment
-def show_digits(initial: dict[str, Any], problem: str) -> None:
-    """All that a click may change: a click runs this alone, not the title, the styles and the pages' list."""
+@st.fragment(key="digits")
+def show_digits(initial: dict[str, Any], problem: str, count: int) -> None:
+    """All that a click changes, in few elements: for each, Streamlit takes as long as a PNG does."""
     loaded, problem_now = generator_or_placeholder()
-    if problem_now != problem:
+    count_now = st.session_state.get("count", initial["count"])
+    if (problem_now, count_now) != (problem, count):
         st.rerun()
-    generator, variant = variant_of("draw", loaded, initial)
-
     with st.container(key="controls", horizontal=True, vertical_alignment="center"):
         picked = pick_digit("Digit", "digit", initial["digit"])
-        count = st.session_state.get("count", initial["count"])
-        digit, seeds = digit_and_seeds(picked, count, initial)
-
-    style, controls, notes = style_controls_and_notes(generator, digit, seeds[0], initial)
-    ink = st.session_state.get("draw.ink", initial["ink"])
-    drawings = draw(generator, variant, digit, seeds, style, controls, ink=ink)
-    show_heading(generator, digit, seeds, drawings)
-    if picked != digit:
-        st.caption(f"Next: {heading(picked, count).lower()}. Press Generate.")
-    is_first = (digit, seeds[0]) == (initial["digit"], initial["seed"])
+        if st.button(f"Generate {count} Image{'s' * (count > 1)}", type="primary", key="generate"):
+            draw_next(picked, count, initial)
+    shown = what_is_shown(loaded, count, initial)
+    drawings = draw(shown)
+    is_first = (shown.digit, shown.seeds[0]) == (initial["digit"], initial["seed"])
     at = min(initial["at"], count - 1) if is_first else 0
-    show_drawings(variant, style, drawings, at, ink=ink)
-    show_large(generator, digit, seeds, style, controls, drawings, at, ink=ink)
-    show_before(generator, digit, seeds, style, controls)
-    show_command(generator, variant, digit, seeds, style, notes)
-    show_how_it_works()
-    show_options(loaded, generator, digit, seeds, initial)
-    show_address_of(variant, digit, seeds, style, at=at, ink=ink)
+    st.html(html_of_all(shown, drawings, at))
+    show_options(loaded, shown, initial)
+    show_address_of(shown, at)
+
+
+@st.fragment(key="asked")
+def show_asked(initial: dict[str, Any], count: int) -> None:
+    """What app.js asks for by picking a pill that nobody sees: a set of Before, or details of a picture.
+
+    A part of its own, so that a click does not run it.
+    """
+    # Other pills after each press, of which each counts once: what the browser sends next may still have it.
+    press = st.session_state.get("draw.presses", 0)
+    with st.container(key="asked"):
+        pills = f"bring_back_{press}"
+        st.pills("Before", range(before.MAX), key=pills, on_change=bring_back, args=(pills, press))
+        st.pills("Large picture", range(count), key="large", on_change=ask_for_details)
+        asked, at = st.session_state.get("draw.details", (None, 0))
+        if asked == drawn(initial) and at < count:
+            loaded, _ = generator_or_placeholder()
+            shown = what_is_shown(loaded, count, initial)
+            pixels = pixels_of(shown, shown.digit, shown.seeds)[at]
+            hand = hand_of(shown, shown.seeds[at]) if count <= FIVE else None
+            st.html(html_from_details(shown.key, at, pixels, hand, ink=shown.ink))
 
 
 def state_from_address(address: Address) -> dict[str, Any]:
@@ -103,16 +154,27 @@ def show_problem(problem: str) -> None:
     )
 
 
-def digit_and_seeds(picked: int, count: int, initial: dict[str, Any]) -> tuple[int, Sequence[int]]:
-    """The picked digit with new seeds if the button was pressed, else the digit and the seeds as before."""
-    digit, first = st.session_state.setdefault("drawn", (initial["digit"], initial["seed"]))
-    if st.button(f"Generate {count} Image{'s' * (count > 1)}", type="primary", key="generate"):
-        shown = digit, first
-        digit, first = picked, first if st.session_state.get("hold") else new_seed(MAX_COUNT)
-        if shown != (digit, first):
-            before.keep("draw", shown)
-        st.session_state.drawn = digit, first
-    return digit, range(first, first + count)
+def draw_next(picked: int, count: int, initial: dict[str, Any]) -> None:
+    """The button was pressed: the picked digit with new seeds."""
+    shown = drawn(initial)
+    following = picked, shown[1] if st.session_state.get("hold") else new_seed(MAX_COUNT)
+    if shown != following:
+        before.keep("draw", shown)
+    st.session_state.drawn = following
+
+
+def drawn(initial: dict[str, Any]) -> tuple[int, int]:
+    """The digit and the first seed of the set that is shown."""
+    kept: tuple[int, int] = st.session_state.setdefault("drawn", (initial["digit"], initial["seed"]))
+    return kept
+
+
+def what_is_shown(loaded: Generator, count: int, initial: dict[str, Any]) -> Shown:
+    generator, variant = variant_of("draw", loaded, initial)
+    digit, first = drawn(initial)
+    style, controls, notes = style_controls_and_notes(generator, digit, first, initial)
+    ink = st.session_state.get("draw.ink", initial["ink"])
+    return Shown(generator, variant, digit, range(first, first + count), style, controls, notes, ink)
 
 
 def style_controls_and_notes(
@@ -133,50 +195,50 @@ def style_controls_and_notes(
     return style.asked, controls, notes
 
 
-def bring_back(wanted: tuple[int, int]) -> None:
+def bring_back(pills: str, press: int) -> None:
     """Show a set of the strip again; the one shown takes its place."""
-    before.swap("draw", wanted, st.session_state.drawn)
-    st.session_state.drawn = wanted
+    pressed, kept = st.session_state[pills], before.kept("draw")
+    is_new = press == st.session_state.get("draw.presses", 0)
+    if is_new and pressed is not None and pressed < len(kept):
+        before.swap("draw", kept[pressed], st.session_state.drawn)
+        st.session_state.drawn = kept[pressed]
+        st.session_state["draw.presses"] = press + 1
+        st.rerun(("digits", "asked"))
 
 
-def draw(
-    generator: Generator,
-    variant: Variant,
-    digit: int,
-    seeds: Sequence[int],
-    style: Mapping[str, float],
-    controls: StyleControls | None,
-    *,
-    ink: bool = False,
-) -> list[Drawing]:
+def ask_for_details() -> None:
+    if st.session_state.large is not None:
+        st.session_state["draw.details"] = st.session_state.drawn, st.session_state.large
+        st.session_state.large = None
+
+
+def draw(shown: Shown) -> list[Drawing]:
     """One drawing per seed."""
-    placeholder = isinstance(generator, PlaceholderGenerator)
-    digits = pixels_of(generator, digit, seeds, style, controls)
-    recipe = Recipe.of(generator, digit=digit, style=style, controls=controls)
+    digit, variant = shown.digit, shown.variant
+    placeholder = isinstance(shown.generator, PlaceholderGenerator)
+    recipe = Recipe.of(shown.generator, digit=digit, style=shown.style, controls=shown.controls)
     marks = ["placeholder"] if placeholder else variant.words
     described = f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}"
-    suffix = style_suffix(style, raw=variant.raw, neat=variant.neat) + "_ink" * ink
     return [
         Drawing(
-            pixels=pixels,
             png=png_from_pixels(pixels, recipe=replace(recipe, seed=seed).to_text()),
+            title=f"{digit}, {', '.join([*marks, f'seed {seed}'])}",
             caption="<br>".join([*marks, f"seed {seed}"]),
             description=", ".join([described, *variant.words]),
-            stem=f"{file_stem(generator, digit)}_seed_{seed}{suffix}",
-            svg=svg_from_pixels(pixels, "ink") if ink else "",
+            stem=f"{shown.stem}_seed_{seed}{shown.suffix}",
+            svg=svg_from_pixels(pixels, "ink") if shown.ink else "",
         )
-        for seed, pixels in zip(seeds, digits, strict=True)
+        for seed, pixels in zip(shown.seeds, pixels_of(shown, digit, shown.seeds), strict=True)
     ]
 
 
-def pixels_of(
-    generator: Generator,
-    digit: int,
-    seeds: Sequence[int],
-    style: Mapping[str, float],
-    controls: StyleControls | None,
-) -> npt.NDArray[np.uint8]:
-    """Pixels, uint8 [B, 28, 28]. Those in a style are cached, because finding a style takes a second."""
+def pixels_of(shown: Shown, digit: int, seeds: range) -> npt.NDArray[np.uint8]:
+    """Pixels, uint8 [B, 28, 28], of these seeds in the style that is shown, if that is for this digit.
+
+    Those in a style are cached, because finding a style takes a second.
+    """
+    generator, controls = shown.generator, shown.controls
+    style = shown.style if digit == shown.digit else {}  # another digit may not come as far
     if not (style and controls and isinstance(generator, DigitGenerator)):
         return plain_pixels(generator, digit, seeds)
     from screens import styles
@@ -199,7 +261,7 @@ def pixels_of(
     return np.concatenate(pixels)
 
 
-def plain_pixels(generator: Generator, digit: int, seeds: Sequence[int]) -> npt.NDArray[np.uint8]:
+def plain_pixels(generator: Generator, digit: int, seeds: range) -> npt.NDArray[np.uint8]:
     """`generator.digits`, kept for this visitor's last sets: a click draws one set and shows five."""
     kept: dict[object, npt.NDArray[np.uint8]] = st.session_state.setdefault("draw.kept", {})
     key = ("placeholder" if isinstance(generator, PlaceholderGenerator) else key_of(generator)), digit, seeds
@@ -214,18 +276,17 @@ def keep_styled() -> None:
     st.session_state["count"] = max(st.session_state["draw.styled"], FIVE)
 
 
-def hand_of(
-    generator: Generator, seed: int, style: Mapping[str, float], controls: StyleControls | None
-) -> npt.NDArray[np.uint8]:
+def hand_of(shown: Shown, seed: int) -> npt.NDArray[np.uint8]:
     """The ten digits in the hand of a seed, uint8 [10, 28, 28], as near to the style as each can come."""
+    generator, controls = shown.generator, shown.controls
     if isinstance(generator, PlaceholderGenerator):
         return generator.digits(range(10), [seed] * 10)
-    if not (style and controls):
+    if not (shown.style and controls):
         return plain_hand(key_of(generator), seed, generator)
     from screens import styles
 
     keys = key_of(generator), controls.digest
-    return styles.styled_hand(keys, seed, tuple(style.items()), generator, controls)
+    return styles.styled_hand(keys, seed, tuple(shown.style.items()), generator, controls)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -234,66 +295,67 @@ def plain_hand(key: tuple[object, ...], seed: int, _generator: DigitGenerator) -
     return _generator.hand(range(10), seed)
 
 
-def file_stem(generator: Generator, digit: int) -> str:
-    return stem_of_digit(digit, placeholder=isinstance(generator, PlaceholderGenerator))
+def html_of_all(shown: Shown, drawings: Sequence[Drawing], at: int) -> str:
+    """All of it in one element, which takes Streamlit less time than many."""
+    parts = (
+        html_of_heading(shown),
+        html_of_drawings(shown, drawings, at),
+        html_from_large(drawings[at], at, shown.key, has_hand=len(drawings) <= FIVE),
+        html_of_before(shown),
+        html_of_command(shown),
+    )
+    return f"<div class=drawn data-digit={shown.digit} data-seed={shown.seeds[0]}>{''.join(parts)}</div>"
 
 
-def show_heading(generator: Generator, digit: int, seeds: Sequence[int], drawings: Sequence[Drawing]) -> None:
-    stem = f"{file_stem(generator, digit)}_seed"
-    suffix = drawings[0].stem.removeprefix(f"{stem}_{seeds[0]}")
-    name = f"{stem}s_{seeds[0]}-{seeds[-1]}{suffix}.zip"
-    with st.container(key="heading", horizontal=True, vertical_alignment="center"):
-        st.header(heading(digit, len(seeds)), anchor=False, width="content")
-        if isinstance(generator, PlaceholderGenerator):
-            st.badge("placeholders", color="gray")
-        elif not generator.is_ours:
-            st.badge("your own weights", color="gray")
-        st.download_button(
-            "Download all five" if len(seeds) == FIVE else f"Download all {len(seeds)}",
-            zip_from_files({drawing.file_name: drawing.file for drawing in drawings}),
-            name,
-            "application/zip",
-            key="download_all",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-        )
+def html_of_heading(shown: Shown) -> str:
+    count, generator = len(shown.seeds), shown.generator
+    badge = ""
+    if isinstance(generator, PlaceholderGenerator):
+        badge = "<span class=badge>placeholders</span>"
+    elif not generator.is_ours:
+        badge = "<span class=badge>your own weights</span>"
+    name = f"{shown.stem}_seeds_{shown.seeds[0]}-{shown.seeds[-1]}{shown.suffix}.zip"
+    every = "five" if count == FIVE else count
+    following = escape(f"Next: {heading('#', count).lower()}. Press Generate.")
+    return (
+        f"<div class=heading><h2>{heading(shown.digit, count)}</h2>{badge}"
+        f"<button type=button data-zip={name}><span aria-hidden=true>folder_zip</span>Download all {every}"
+        f'</button></div><p class=quiet data-next="{following}" hidden></p>'
+    )
 
 
-def heading(digit: int, count: int) -> str:
+def heading(digit: int | str, count: int) -> str:
     if count == 1:
         return f"One image of {digit}"
     return f"{'Five' if count == FIVE else count} images of {digit}"
 
 
-def show_drawings(
-    variant: Variant, style: Mapping[str, float], drawings: Sequence[Drawing], at: int, *, ink: bool
-) -> None:
+def html_of_drawings(shown: Shown, drawings: Sequence[Drawing], at: int) -> str:
     """Five columns: the enlarged picture, its caption, the picture at its original size, a download button.
 
     More than five pictures stand closer together and have no button of their own: the zip has them all.
     """
     many = len(drawings) > FIVE
-    # One piece of HTML: ten pictures by st.image and five buttons would take a third longer to appear.
     pieces = "".join(
         html_from_drawing(drawing, is_large=number == at) for number, drawing in enumerate(drawings)
     )
     buttons = "" if many else "".join(html_of_download(drawing) for drawing in drawings)
-    st.html(
-        f"<div class='pictures{' many' * many}'>{pieces}</div>"
-        + (f"<div class=downloads>{buttons}</div>" if buttons else "")
-    )
-    told = "".join(f", {name} {value:g}" for name, value in style.items())
-    shown = "as a smooth outline in ink" if ink else "enlarged"
-    st.caption(
-        f"Each image is shown {shown}, with the original of 28×28 pixels below it{told}. "
-        "Press one to see it large. Keys 0 to 9 pick a digit, Space or Enter generates." + variant.sentences
+    told = "".join(f", {name} {value:g}" for name, value in shown.style.items())
+    looks = "as a smooth outline in ink" if shown.ink else "enlarged"
+    return (
+        f"<div><div class='pictures{' many' * many}'>{pieces}</div>"
+        + f"<div class=downloads>{buttons}</div>" * (not many)
+        + f"</div><p class=quiet>Each image is shown {looks}, with the original of 28×28 pixels below it"
+        f"{told}. Press one to see it large. Keys 0 to 9 pick a digit, Space or Enter generates."
+        f"{escape(shown.variant.sentences)}</p>"
     )
 
 
 def html_from_drawing(drawing: Drawing, *, is_large: bool) -> str:
     name = drawing.caption.replace("<br>", ", ")
     return (
-        f'<figure><button type=button aria-pressed={str(is_large).lower()} aria-label="{name}: show large">'
+        f'<figure data-name="{drawing.stem}" data-title="{drawing.title}">'
+        f'<button type=button aria-pressed={str(is_large).lower()} aria-label="{name}: show large">'
         f'<img class=enlarged src="{drawing.source}" alt="{drawing.description}"></button>'
         f"<figcaption>{drawing.caption}</figcaption>"
         f'<img class=original src="{source_from_png(drawing.png)}" '
@@ -309,88 +371,28 @@ def html_of_download(drawing: Drawing) -> str:
     )
 
 
-def show_large(
-    generator: Generator,
-    digit: int,
-    seeds: Sequence[int],
-    style: Mapping[str, float],
-    controls: StyleControls | None,
-    drawings: Sequence[Drawing],
-    at: int,
-    *,
-    ink: bool,
-) -> None:
-    """One picture large, with its buttons, its SVG and, of five at most, ten digits in its hand.
-
-    All are sent, so that nobody waits when a picture is pressed. SVG and hand are drawn when they come into
-    view, or when another picture is pressed: app.js then picks its number among pills that nobody sees.
-    """
-    large = [
-        Large(
-            title=f"{digit}, {drawing.caption.replace('<br>', ', ')}",
-            description=drawing.description,
-            stem=drawing.stem,
-            source=drawing.source,
-        )
-        for drawing in drawings
-    ]
-    key = f"large_{digit}_{seeds[0]}_{len(seeds)}"  # other pictures begin without details
-    with st.container(key="large"):
-        st.html(html_from_large(large, at, key))
-        pressed = st.pills("Large picture", range(len(seeds)), key=key)
-        has_hand = len(seeds) <= FIVE
-        if pressed is None:
-            st.html(html_without_details(has_hand=has_hand))
-        else:
-            hand = hand_of(generator, seeds[pressed], style, controls) if has_hand else None
-            st.html(html_from_details(key, pressed, drawings[pressed].pixels, hand, ink=ink))
-
-
-def show_before(
-    generator: Generator,
-    digit: int,
-    seeds: Sequence[int],
-    style: Mapping[str, float],
-    controls: StyleControls | None,
-) -> None:
+def html_of_before(shown: Shown) -> str:
     """The last sets, each one click away."""
-    count = len(seeds)
-
-    def drawn(kept: tuple[int, int]) -> tuple[str, npt.NDArray[np.uint8]]:
-        each, first = kept
-        near = style if each == digit else {}  # another digit may not come as far
-        pixels = pixels_of(generator, each, range(first, first + min(count, FIVE)), near, controls)
-        return f"{heading(each, count).lower()}, seeds {first} to {first + count - 1}", pixels
-
-    before.show_strip("draw", drawn, bring_back)
+    count, sets = len(shown.seeds), []
+    for digit, first in before.kept("draw"):
+        pixels = pixels_of(shown, digit, range(first, first + min(count, FIVE)))
+        sets.append((f"{heading(digit, count).lower()}, seeds {first} to {first + count - 1}", pixels))
+    return before.html_of_strip(sets)
 
 
-def show_command(
-    generator: Generator,
-    variant: Variant,
-    digit: int,
-    seeds: Sequence[int],
-    style: Mapping[str, float],
-    notes: Sequence[str],
-) -> None:
-    arguments = ["generate", str(digit), "--count", str(len(seeds)), "--seed", str(seeds[0])]
-    if isinstance(generator, PlaceholderGenerator):
-        again = command([*arguments, "--placeholder"], style, variant)
-        show_again("To draw the same placeholders again:", again)
+def html_of_command(shown: Shown) -> str:
+    count, first = len(shown.seeds), shown.seeds[0]
+    arguments = ["generate", str(shown.digit), "--count", str(count), "--seed", str(first)]
+    if isinstance(shown.generator, PlaceholderGenerator):
+        arguments.append("--placeholder")
+        words = "To draw the same placeholders again:"
     else:
-        again = command(arguments, style, variant)
-        show_again(
-            f"To generate the same {'image' if len(seeds) == 1 else 'images'} again with the weights "
-            f"`{generator.digest[:8]}`:",
-            again,
+        words = (
+            f"To generate the same {'image' if count == 1 else 'images'} again with the weights "
+            f"<code>{shown.generator.digest[:8]}</code>:"
         )
-    for note in notes:
-        st.caption(escape_markdown(note))
-
-
-def show_how_it_works() -> None:
-    with st.expander("How it works"):
-        st.markdown(HOW_IT_WORKS)
+    notes = "".join(f"<p class=quiet>{escape(note)}</p>" for note in shown.notes)
+    return html_of_again(words, command(arguments, shown.style, shown.variant)) + notes
 
 
 HOW_IT_WORKS = """\
@@ -414,12 +416,11 @@ both networks at work.
 """
 
 
-def show_options(
-    loaded: Generator, generator: Generator, digit: int, seeds: Sequence[int], initial: dict[str, Any]
-) -> None:
+def show_options(loaded: Generator, shown: Shown, initial: dict[str, Any]) -> None:
     """How many, seed and style, in an expander. Built only while it is open, so that nobody waits for it.
 
-    `loaded` is the generator before its switches made it `generator`. A link with a style opens the expander.
+    `loaded` is the generator before its switches made it that of `shown`. A link with a style opens the
+    expander.
     """
     options = st.expander(
         "Options: how many, seed, style, ink, neat",
@@ -431,15 +432,16 @@ def show_options(
         return
     from screens import styles
 
+    generator, digit, first = shown.generator, shown.digit, shown.seeds[0]
     controls, problem = styles.controls_or_problem(generator)
     shape: styles.Shape = {}
     if controls and isinstance(generator, DigitGenerator):
         keys = key_of(generator), controls.digest
-        shape = styles.shape_of(keys, (digit,), seeds[0], generator, controls)
+        shape = styles.shape_of(keys, (digit,), first, generator, controls)
     with options:
         with st.container(key="options_first", horizontal=True, vertical_alignment="bottom", gap="medium"):
             st.slider("How many", 1, MAX_COUNT, initial["count"], key="count", persist_state="session")
-            st.session_state.seed = seeds[0]
+            st.session_state.seed = first
             st.number_input("First seed", 0, MAX_FIRST_SEED, key="seed", on_change=use_seed, args=(digit,))
         styles.show_style_controls("draw", initial, controls, problem, shape)
         st.toggle("Keep these seeds when I change the digit", key="hold", persist_state="session")
@@ -454,14 +456,12 @@ def use_seed(digit: int) -> None:
         st.session_state.drawn = digit, st.session_state.seed
 
 
-def show_address_of(
-    variant: Variant, digit: int, seeds: Sequence[int], style: Mapping[str, float], *, at: int, ink: bool
-) -> None:
+def show_address_of(shown: Shown, at: int) -> None:
     """The five images that every visitor sees first have no parameters in their address."""
-    state = {"digit": digit, "seed": seeds[0], **style, **variant.address}
-    if len(seeds) != FIVE:
-        state["count"] = len(seeds)
-    state |= {name: int(value) for name, value in (("at", at), ("ink", ink)) if value}
+    state = {"digit": shown.digit, "seed": shown.seeds[0], **shown.style, **shown.variant.address}
+    if len(shown.seeds) != FIVE:
+        state["count"] = len(shown.seeds)
+    state |= {name: int(value) for name, value in (("at", at), ("ink", shown.ink)) if value}
     show_address({} if state == START else state)
 
 

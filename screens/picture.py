@@ -16,14 +16,13 @@ from digit_generator.render import png_from_pixels
 
 @dataclass(frozen=True)
 class Drawing:
-    """One picture: its pixels, its file with its name, what the page shows, its caption and its alt text.
+    """One picture: its file with its name, what the page shows, what it is called, and its alt text.
 
-    In ink the file is an SVG, which the page shows; otherwise the page shows the PNG, which is the file. The
-    class is here and not in the page's own file, which is executed anew at every click.
+    In ink the file is an SVG, which the page shows; otherwise the page shows the PNG, which is the file.
     """
 
-    pixels: npt.NDArray[np.uint8]
     png: bytes
+    title: str
     caption: str
     description: str
     stem: str

@@ -33,11 +33,20 @@ def show_again(words: str, command: str) -> None:
     """A command in a sentence, `words` before it, with a button that copies it (app.js)."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{words} `{command}`", width="content")
-        st.html(
-            f'<button class=copy type=button data-copy="{escape(command)}">Copy command</button>'
-            "<span role=status></span>",
-            width="content",
-        )
+        st.html(_copy_button(command), width="content")
+
+
+def html_of_again(words: str, command: str) -> str:
+    """show_again, as a part of other HTML; `words` are HTML."""
+    sentence = f"<p class=quiet>{words} <code>{escape(command)}</code></p>"
+    return f"<div class=again>{sentence}{_copy_button(command)}</div>"
+
+
+def _copy_button(command: str) -> str:
+    return (
+        f'<button class=copy type=button data-copy="{escape(command)}">Copy command</button>'
+        "<span role=status></span>"
+    )
 
 
 def escape_markdown(text: str) -> str:

@@ -17,7 +17,6 @@ from streamlit.testing.v1 import AppTest
 from digit_generator import DigitGenerator, weights
 from digit_generator.choose import choice_path
 from digit_generator.render import svg_from_pixels
-from screens import model
 from screens.picture import image_from_pixels, source_from_bytes
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -68,13 +67,14 @@ def checked(page: AppTest) -> AppTest:
 
 def pictures(page: AppTest) -> str:
     """The HTML of the pictures and their captions."""
-    (html,) = (element.proto.body for element in page.get("html") if "<figure>" in element.proto.body)
+    (html,) = (element.proto.body for element in page.get("html") if "<figure" in element.proto.body)
     return html
 
 
 def descriptions(page: AppTest, size: str) -> list[str]:
     """The alt texts of the pictures of one size, enlarged or original."""
-    return re.findall(rf'<img class={size} src="data:image/png;base64,[^"]+" alt="([^"]+)">', pictures(page))
+    row, _, _ = pictures(page).partition("<section")
+    return re.findall(rf'<img class={size} src="data:image/png;base64,[^"]+" alt="([^"]+)">', row)
 
 
 def captions(page: AppTest) -> list[str]:
@@ -86,10 +86,14 @@ def seeds(page: AppTest) -> list[int]:
 
 
 def texts(page: AppTest) -> str:
-    """All that is said in words, in one string."""
-    return "\n".join(
-        element.value for element in (*page.title, *page.header, *page.caption, *page.markdown, *page.warning)
-    )
+    """All that is said in words, in one string, with code between backticks."""
+    said = [element.value for element in (*page.title, *page.caption, *page.markdown, *page.warning)]
+    return "\n".join([*said, re.sub("<[^>]+>", "", re.sub("</?code>", "`", pictures(page)))])
+
+
+def title(page: AppTest) -> str:
+    """The heading of the pictures."""
+    return re.search("<h2>(.+?)</h2>", pictures(page))[1]
 
 
 def without_escapes(markdown: str) -> str:
@@ -100,7 +104,7 @@ def test_the_first_five_come_without_a_click(ours: Path) -> None:
     page = visit()
     assert page.segmented_control(key="digit").options == [str(digit) for digit in range(10)]
     assert page.segmented_control(key="digit").value == 7
-    assert page.header[0].value == "Five images of 7"
+    assert title(page) == "Five images of 7"
     assert captions(page) == [f"seed {seed}" for seed in range(5)]
     assert not page.warning
 
@@ -117,10 +121,10 @@ def test_the_digit_changes_when_the_button_is_pressed_and_not_before(ours: Path)
     page = visit()
     drawn = seeds(generate(page))
     pick(page, 3)
-    assert page.header[0].value == "Five images of 7"
+    assert title(page) == "Five images of 7"
     assert seeds(page) == drawn, "picking a digit must not take the pictures away"
     generate(page)
-    assert page.header[0].value == "Five images of 3"
+    assert title(page) == "Five images of 3"
     assert seeds(page) != drawn
 
 
@@ -129,7 +133,7 @@ def test_one_visitor_sees_nothing_of_another(ours: Path) -> None:
     generate(pick(one, 2))
     other.run()
     assert other.segmented_control(key="digit").value == 7
-    assert other.header[0].value == "Five images of 7"
+    assert title(other) == "Five images of 7"
     assert seeds(other) == [0, 1, 2, 3, 4]
     assert seeds(visit()) == [0, 1, 2, 3, 4]
 
@@ -240,35 +244,36 @@ def test_what_a_broken_file_says_is_not_taken_for_markdown(place: Path) -> None:
     assert r"\!\[\]\(\/\/a\.b\)" in warning.value
 
 
-def large(page: AppTest) -> list[str]:
-    """The large pictures, of which the page shows one."""
-    (html,) = (element.proto.body for element in page.get("html") if "class=large" in element.proto.body)
-    return html.split("<section")[1:]
+def large(page: AppTest) -> str:
+    """The large picture, with its buttons."""
+    return re.search("<section class=large.+?</section>", pictures(page))[0]
 
 
-def details(page: AppTest) -> str:
-    """SVG and hand of the large picture."""
-    (html,) = (element.proto.body for element in page.get("html") if "class=details" in element.proto.body)
-    return html
+def answer(page: AppTest) -> str:
+    """SVG and hand of a picture, where they were asked for."""
+    return "".join(each.proto.body for each in page.get("html") if "class=answer" in each.proto.body)
 
 
 def test_one_picture_is_large_with_its_buttons_and_its_hand(ours: Path) -> None:
     page = visit()
-    sections = large(page)
-    assert [" hidden aria-label" in each for each in sections] == [False, True, True, True, True]
-    assert re.findall("<h3>(.+?)</h3>", "".join(sections)) == [f"7, seed {seed}" for seed in range(5)]
-    assert "<img" not in details(page), "nothing is drawn that nobody looks at"
-    checked(page.button_group(key="large_7_0_5").select(3).run())
+    row = pictures(page)
+    assert re.findall('data-title="(.+?)"', row) == [f"7, seed {seed}" for seed in range(5)]
+    assert re.findall('figure data-name="(.+?)"', row) == [f"digit_7_seed_{seed}" for seed in range(5)]
+    assert "data-at=0" in large(page)
+    assert "<h3>7, seed 0</h3>" in large(page)
+    words = re.findall("<button type=button data-do=\\w+(?: hidden)?>(.+?)</button>", large(page))
+    assert words == ["PNG", "SVG", "Copy picture", "Share", "Copy link"]
+    assert not answer(page), "nothing is drawn that nobody looks at"
+    checked(page.button_group(key="large").select("3").run())
     generator = DigitGenerator.load(ours)
     for digit, pixels in enumerate(generator.hand(range(10), 3)):
-        assert image_from_pixels(pixels, "original", f"a {digit} in the same hand") in details(page)
-    assert escape(svg_from_pixels(generator.digits(7, [3])[0])) in details(page)
-    assert large(page) == sections, "who has the focus on a picture keeps it"
-    words = [
-        re.findall("<button type=button data-do=\\w+(?: hidden)?>(.+?)</button>", each) for each in sections
-    ]
-    assert words == [["PNG", "SVG", "Copy picture", "Share", "Copy link"]] * 5
-    assert re.findall('data-name="(.+?)"', "".join(sections)) == [f"digit_7_seed_{s}" for s in range(5)]
+        assert image_from_pixels(pixels, "original", f"a {digit} in the same hand") in answer(page)
+    assert escape(svg_from_pixels(generator.digits(7, [3])[0])) in answer(page)
+    of = re.search(r"data-of=\w+", large(page))[0]
+    assert f"{of} data-at=3" in answer(page)
+    assert pictures(page) == row, "who has the focus on a picture keeps it"
+    assert page.button_group(key="large").value is None, "it can be asked for again"
+    assert of not in large(generate(page)), "the details of other pictures are not taken for theirs"
 
 
 def test_an_address_names_the_large_one_and_ink(ours: Path) -> None:
@@ -276,9 +281,9 @@ def test_an_address_names_the_large_one_and_ink(ours: Path) -> None:
     page.query_params.update({"digit": "3", "seed": "8", "at": "2", "ink": "1"})
     page.run()
     assert not page.exception
-    assert [" hidden aria-label" in each for each in large(page)] == [True, True, False, True, True]
+    assert "data-at=2" in large(page)
     ink = svg_from_pixels(DigitGenerator.load(ours).digits(3, [10])[0], "ink")
-    assert pictures(page).count("image/svg+xml") == 5
+    assert pictures(page).count("image/svg+xml") == 5 + 1, "the row, and the large one"
     assert source_from_bytes(ink.encode(), "svg+xml") in pictures(page)
     assert 'data-save="digit_3_seed_10_ink.svg"' in pictures(page)
     assert dict(page.query_params) == {"digit": "3", "seed": "8", "at": "2", "ink": "1"}
@@ -287,12 +292,16 @@ def test_an_address_names_the_large_one_and_ink(ours: Path) -> None:
 
 
 def before(page: AppTest) -> list[str]:
-    """The names of the last sets, which the buttons and the pills that they press have alike."""
-    (html,) = (element.proto.body for element in page.get("html") if "class=before" in element.proto.body)
-    names = re.findall('aria-label="(.+?)"', html)
-    assert page.button_group(key="bring_back").options == names
-    assert html.count("<img class=original") == 5 * len(names)
+    """The names of the last sets, in the order of the pills that bring them back."""
+    _, _, strip = pictures(page).partition("<div class=before>")
+    names = re.findall('aria-label="(.+?)"', strip)
+    assert strip.count("<img class=original") == 5 * len(names)
     return names
+
+
+def bring_back(page: AppTest, number: int) -> AppTest:
+    (pills,) = (each for each in page.button_group if each.key.startswith("bring_back"))
+    return checked(pills.select(str(number)).run())
 
 
 def test_earlier_sets_are_one_click_away(ours: Path) -> None:
@@ -300,11 +309,11 @@ def test_earlier_sets_are_one_click_away(ours: Path) -> None:
     first = seeds(page)
     second = seeds(generate(pick(page, 3)))
     assert before(page) == ["Back to five images of 7, seeds 0 to 4"]
-    checked(page.button_group(key="bring_back").select(before(page)[0]).run())
-    assert (page.header[0].value, seeds(page)) == ("Five images of 7", first)
+    bring_back(page, 0)
+    assert (title(page), seeds(page)) == ("Five images of 7", first)
     assert before(page)[0].startswith("Back to five images of 3, ")
-    checked(page.button_group(key="bring_back").select(before(page)[0]).run())
-    assert (page.header[0].value, seeds(page)) == ("Five images of 3", second)
+    bring_back(page, 0)
+    assert (title(page), seeds(page)) == ("Five images of 3", second)
     for _ in range(6):
         generate(page)
     assert len(before(page)) == 4
@@ -319,16 +328,14 @@ def test_a_click_draws_one_set_and_none_that_was_shown_lately(
         drawn.append((digit, seeds))
         return generator.digits(digit, seeds)
 
-    monkeypatch.setattr(model, "digits_together", draw_counted)
+    monkeypatch.setattr("screens.draw.digits_together", draw_counted)
     page = visit()
     for _ in range(3):
         generate(page)
-    checked(page.button_group(key="bring_back").select(before(page)[1]).run())
+    bring_back(page, 1)
     assert len(drawn) == len(set(drawn)) == 4
 
 
 def test_a_picked_digit_says_that_it_comes_next(ours: Path) -> None:
-    page = visit()
-    assert "Next:" not in texts(page)
-    assert "Next: five images of 3. Press Generate." in texts(pick(page, 3))
-    assert "Next:" not in texts(generate(page))
+    """In the browser, without the server (app.js), from a sentence with # for the digit."""
+    assert 'data-next="Next: five images of #. Press Generate."' in pictures(visit())

@@ -5,6 +5,7 @@ Each command runs in a process of its own whose n-th write to a file fails or ki
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.visitors import Visitor
 from digit_generator.cli import run
 from digit_generator.files import FolderError, locked, remove_unfinished, unfinished_path, write_whole
 from tools.serving import free_port, wait_until_healthy
@@ -195,19 +197,31 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     assert path.read_bytes() == b"whole"
 
 
-# Starts the server with at most argv[1] descriptors, which it may raise to argv[2].
+# Starts a server with at most argv[1] descriptors, which it may raise to argv[2].
 FEW_DESCRIPTORS = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
+"""
+SERVERS = {
+    "page and API": """
 import uvicorn
 sys.argv[1:] = ["asgi:app", "--port", sys.argv[3], "--no-access-log"]
 uvicorn.main()
-"""
+""",
+    "page": """
+from streamlit.web.cli import main
+sys.argv[1:] = ["run", "app.py", "--server.headless=true", "--server.fileWatcherType=none"] + [
+    f"--server.port={sys.argv[3]}"
+]
+main()
+""",
+}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 @pytest.mark.parametrize("most", [4000, 200])
-def test_headers_sent_by_half_do_not_stop_the_server(tmp_path: Path, most: int) -> None:
+@pytest.mark.parametrize("what", SERVERS)
+def test_headers_sent_by_half_do_not_stop_the_server(tmp_path: Path, what: str, most: int) -> None:
     """300 connections that send half of a header and wait, at a server with 200 descriptors.
 
     Where it may take more, it answers meanwhile; where not, as soon as they are gone. Its log stays small.
@@ -216,13 +230,14 @@ def test_headers_sent_by_half_do_not_stop_the_server(tmp_path: Path, most: int) 
     url = f"http://127.0.0.1:{port}"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, "-c", FEW_DESCRIPTORS, "200", str(most), str(port)],
+            [sys.executable, "-c", FEW_DESCRIPTORS + SERVERS[what], "200", str(most), str(port)],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
         wait_until_healthy(url, server, log)
+        asyncio.run(visit(url))  # Streamlit alone reads app.py no sooner
         with ExitStack() as held:
             for _ in range(300):
                 half = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
@@ -241,6 +256,10 @@ def test_headers_sent_by_half_do_not_stop_the_server(tmp_path: Path, most: int) 
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+async def visit(url: str) -> None:
+    await (await Visitor.open(url)).close()
 
 
 def is_healthy(url: str) -> bool:

@@ -57,7 +57,8 @@ def serve(folder: Path, script: str = "app.py") -> Iterator[Server]:
             [sys.executable, "-m", "streamlit", "run", script]
             + [f"--server.{name}={value}" for name, value in options.items()],
             cwd=folder,
-            env={**os.environ, "HOME": str(folder)},  # no settings but those of the page
+            # No settings but those of the page and of the Makefile.
+            env={**os.environ, "HOME": str(folder), "MALLOC_ARENA_MAX": "2"},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
