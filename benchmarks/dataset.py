@@ -9,6 +9,7 @@ other people's work on the machine disturbs less than the clock's; `--clock` tak
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import tempfile
@@ -43,9 +44,11 @@ def main() -> None:
     network.float()
 
     with tempfile.TemporaryDirectory() as folder:
-        sets = iter(Path(folder) / str(number) for number in range(options.rounds + 1))
+        sets = (Path(folder) / str(number) for number in itertools.count())
+        raw = ours.variant(raw=True)
         kinds: dict[str, Callable[[], object]] = {
             "ours, written as IDX with manifest": lambda: write_dataset(next(sets), ours, COUNT),
+            "ours raw, in the same way": lambda: write_dataset(next(sets), raw, COUNT),
             "PyTorch, the same seeds, to pixels": lambda: torch_pixels(network, seeds=range(COUNT)),
             "PyTorch, z at random, to pixels": lambda: torch_pixels(network),
             "PyTorch, the network alone": lambda: torch_images(network),
