@@ -17,9 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.serving import free_port, wait_until_healthy
-
-ROOT = Path(__file__).resolve().parents[1]
+from tools.serving import free_port, running
 
 SECONDS = 8  # of a round
 CONNECTIONS = (1, 8, 64)
@@ -43,24 +41,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         log, others = Path(folder, "log"), Path(folder, "others.lua")
         others.write_text(OTHERS)
-        with log.open("w") as output:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"],
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            wait_until_healthy(url, server, log)
+        command = ["-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"]
+        with running(command, url, log):
             print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
             print(f"{'':20} {'connections':>11} {'requests/s':>11} {'p50':>9} {'p99':>9} {'not 200':>8}")
             for connections in CONNECTIONS:
                 for name, address in ADDRESSES.items():
                     told = measured(url + address, connections, others if address == FIVE else None)
                     print(f"{name:20} {connections:11} {told}", flush=True)
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
 
 
 def measured(url: str, connections: int, script: Path | None) -> str:

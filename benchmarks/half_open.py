@@ -11,8 +11,6 @@ import argparse
 import asyncio
 import resource
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -20,9 +18,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.visitors import Visitor
-from tools.serving import free_port, wait_until_healthy
+from tools.serving import free_port, running
 
-ROOT = Path(__file__).resolve().parents[1]
 SERVERS = {
     "page": ["streamlit", "run", "app.py", "--server.headless=true", "--server.fileWatcherType=none"],
     "page and API": ["uvicorn", "asgi:app", "--limit-concurrency", "4000", "--timeout-keep-alive", "5"],
@@ -51,15 +48,7 @@ def measured(command: list[str], log: Path, options: argparse.Namespace) -> str:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [*command, "--server.port" if command[0] == "streamlit" else "--port", str(port)]
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-c", START, str(options.descriptors), *command],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_until_healthy(url, server, log)
+    with running(["-c", START, str(options.descriptors), *command], url, log):
         asyncio.run(visit(url))  # Streamlit alone reads app.py no sooner
         told = [health(url)]
         with ExitStack() as held:
@@ -70,9 +59,6 @@ def measured(command: list[str], log: Path, options: argparse.Namespace) -> str:
             told.append(health(url))
         time.sleep(2)  # asyncio accepts again after a second
         told.append(health(url))
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
     return " ".join(f"{each:>12}" for each in [*told, f"{log.stat().st_size:,}"])
 
 

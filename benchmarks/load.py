@@ -14,8 +14,6 @@ import argparse
 import asyncio
 import itertools
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -26,9 +24,7 @@ from pathlib import Path
 
 from benchmarks.page import make_page
 from benchmarks.visitors import Visitor, figures, pressing
-from tools.serving import Server, free_port, serve, wait_until_healthy
-
-ROOT = Path(__file__).resolve().parents[1]
+from tools.serving import Server, free_port, running, serve
 
 MEGABYTES = 512  # a server above it is killed, as small hosts do
 PAGES = ("", "number", "morph", "game", "dataset", "learn")
@@ -172,22 +168,9 @@ def api_server() -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        with log.open("w") as output:
-            command = [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"]
-            server = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            wait_until_healthy(url, server, log)
+        command = ["-m", "uvicorn", "asgi:app", "--port", str(port), "--no-access-log"]
+        with running(command, url, Path(folder, "log"), environment={"MALLOC_ARENA_MAX": "2"}):
             yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
 
 
 async def asking(port: int, address: str, until: float, statuses: Counter[int], times: list[float]) -> None:

@@ -47,7 +47,7 @@ from digit_generator.render import (
     svg_from_pixels,
 )
 from digit_generator.turns import MOST_TOGETHER, FullError, GoneError, Kept, Lane, SaidOnce, Together
-from tools.serving import free_port, wait_until_healthy
+from tools.serving import free_port, running
 
 ROOT = Path(__file__).parents[1]
 schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)
@@ -971,21 +971,11 @@ def served(home: Path, folder: Path, *options: str) -> Iterator[tuple[str, Path]
     """URL and log of `uvicorn OPTIONS asgi:app`, started from `folder`, until the block is left."""
     port = free_port()
     log = home / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", *options, "asgi:app", "--port", str(port)],
-            cwd=folder,
-            env={**os.environ, api.CORS_VARIABLE: "https://a.example", "HOME": str(home)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_healthy(url, process, log)
+    url = f"http://127.0.0.1:{port}"
+    command = ["-m", "uvicorn", *options, "asgi:app", "--port", str(port)]
+    environment = {api.CORS_VARIABLE: "https://a.example", "HOME": str(home)}
+    with running(command, url, log, folder=folder, environment=environment):
         yield url, log
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def test_page_api_and_health_check_stand_on_one_port(tmp_path: Path) -> None:
@@ -1006,8 +996,8 @@ def test_page_api_and_health_check_stand_on_one_port(tmp_path: Path) -> None:
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """URL and log of a server that was started from another folder than the repository."""
     home = tmp_path_factory.mktemp("elsewhere")
-    with served(home, home, "--app-dir", str(ROOT)) as running:
-        yield running
+    with served(home, home, "--app-dir", str(ROOT)) as started:
+        yield started
 
 
 def test_the_server_may_be_started_from_any_folder(elsewhere: tuple[str, Path]) -> None:

@@ -22,7 +22,7 @@ import pytest
 from benchmarks.visitors import Visitor
 from digit_generator.cli import run
 from digit_generator.files import FolderError, locked, remove_unfinished, unfinished_path, write_whole
-from tools.serving import free_port, wait_until_healthy
+from tools.serving import free_port, running
 
 ROOT = Path(__file__).parents[1]
 
@@ -228,15 +228,8 @@ def test_headers_sent_by_half_do_not_stop_the_server(tmp_path: Path, what: str, 
     """
     port, log = free_port(), tmp_path / "log"
     url = f"http://127.0.0.1:{port}"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-c", FEW_DESCRIPTORS + SERVERS[what], "200", str(most), str(port)],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_until_healthy(url, server, log)
+    command = ["-c", FEW_DESCRIPTORS + SERVERS[what], "200", str(most), str(port)]
+    with running(command, url, log) as server:
         asyncio.run(visit(url))  # Streamlit alone reads app.py no sooner
         with ExitStack() as held:
             for _ in range(300):
@@ -253,9 +246,6 @@ def test_headers_sent_by_half_do_not_stop_the_server(tmp_path: Path, what: str, 
         said = log.read_text()
         assert ("out of system resource" in said) == (most < 300)
         assert len(said) < 10_000, said
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 async def visit(url: str) -> None:

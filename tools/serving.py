@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -52,22 +52,36 @@ def serve(folder: Path, script: str = "app.py") -> Iterator[Server]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
-    with (folder / "server.log").open("w") as log:
+    command = ["-m", "streamlit", "run", script]
+    command += [f"--server.{name}={value}" for name, value in options.items()]
+    # No settings but those of the page and of the Makefile.
+    environment = {"HOME": str(folder), "MALLOC_ARENA_MAX": "2"}
+    with running(command, url, folder / "server.log", folder=folder, environment=environment) as process:
+        yield Server(url, process.pid)
+
+
+@contextmanager
+def running(
+    command: Sequence[str], url: str, log: Path, *, folder: Path = ROOT, environment: Mapping[str, str] = {}
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The server that `python COMMAND` is in `folder`, from when it answers at `url` until the block is left.
+
+    log: gets what the server says. environment: what is added to that of this process.
+    """
+    with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", script]
-            + [f"--server.{name}={value}" for name, value in options.items()],
+            [sys.executable, *command],
             cwd=folder,
-            # No settings but those of the page and of the Makefile.
-            env={**os.environ, "HOME": str(folder), "MALLOC_ARENA_MAX": "2"},
-            stdout=log,
+            env={**os.environ, **environment},
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_until_healthy(url, process, folder / "server.log")
-        yield Server(url, process.pid)
+        wait_until_healthy(url, process, log)
+        yield process
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=20)
 
 
 def free_port() -> int:
@@ -85,7 +99,7 @@ def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) ->
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"Streamlit did not start within {START_TIMEOUT} seconds:\n{log.read_text()}")
+    raise RuntimeError(f"The server did not start within {START_TIMEOUT} seconds:\n{log.read_text()}")
 
 
 class _Files(SimpleHTTPRequestHandler):
