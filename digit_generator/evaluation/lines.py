@@ -78,7 +78,7 @@ def main(
     amounts: bool,
     gap: Value | None,
 ) -> None:
-    """Train readers on generated, real and both kinds of lines, and read real ones (20 minutes, one core)."""
+    """Train readers on generated, real and both kinds of lines, and read real ones (15 minutes, one core)."""
     torch.set_num_threads(1)
     check_folders({"--out": out})
     try:

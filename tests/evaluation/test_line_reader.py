@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from digit_generator import DigitGenerator
 from digit_generator.evaluation import lines
@@ -53,6 +54,8 @@ def test_lines_are_put_together_from_digits_of_their_kind() -> None:
         cell[4:24, 10 : 12 + index % 10] = 255  # a digit d is 2 + d pixels wide
     digits = Digits(pixels, np.arange(20) % 10)
     read = lines.lines_from_digits(digits, 5, seed=0)
+    close = lines.lines_from_digits(digits, 5, seed=0, layout=Layout(gap=(-1, -1)))
+    assert all(b.shape[1] < a.shape[1] for a, b in zip(read.pictures, close.pictures, strict=True))
     for picture, text in zip(read.pictures, read.texts, strict=True):
         columns = np.diff(np.pad((picture > 0).any(axis=0).astype(int), 1))
         widths = np.flatnonzero(columns < 0) - np.flatnonzero(columns > 0)
@@ -65,6 +68,27 @@ def test_lines_that_are_learned_from_have_gaps_as_asked(shipped: DigitGenerator)
     assert apart.texts == close.texts
     for one, other in zip(apart.pictures, close.pictures, strict=True):
         assert other.shape[1] < one.shape[1]
+
+
+def test_lines_that_teach_have_the_gap_that_is_asked_for_and_those_that_test_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def remembered(_: Any, count: int, seed: int, layout: Layout | None = None) -> lines.Lines:
+        made.append((seed, layout and layout.gap))
+        return lines.Lines([np.zeros((28, 28), np.uint8)] * count, ["1"] * count)
+
+    monkeypatch.setattr(lines, "mnist_from_folder", lambda *_: None)
+    monkeypatch.setattr(lines, "generated_lines", remembered)
+    monkeypatch.setattr(lines, "lines_from_digits", remembered)
+    monkeypatch.setattr(lines, "reader_errors", lambda *_: {})
+    monkeypatch.setattr(lines, "ocr_texts", lambda pictures: ["1"] * len(pictures))
+    arguments = ["--data-dir", "unused", "--out", str(tmp_path), "--no-amounts", "--gap", "-3:3"]
+    done = CliRunner().invoke(lines.main, arguments)
+    assert done.exit_code == 0, done.output
+    assert dict(made) == {3: None, 1: (-3, 3), 2: (-3, 3)}
+    assert json.loads((tmp_path / "lines.json").read_text())["gap"] == [-3, 3]
 
 
 def test_the_reader_learns_bars_of_two_widths() -> None:
