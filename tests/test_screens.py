@@ -36,6 +36,7 @@ from digit_generator.render import (
     recipe_text_from_png,
 )
 from digit_generator.style import Style, StyleControls, bytes_from_controls, styled_digits
+from screens import draw
 from screens.before import MAX
 from screens.game import pixels_of_tile, tiles_of_round
 from screens.learn import ROWS, card_columns, card_rows, verdict
@@ -297,6 +298,25 @@ def test_a_raw_picture_says_so_in_words_name_command_and_recipe(
             if name.endswith(".png"):
                 told = Recipe.from_text(recipe_text_from_png(data))
                 assert (told.finish, told.choice_sha256) == (finish, choice)
+
+
+class State(dict[str, Any]):
+    """As st.session_state: its items are attributes, too."""
+
+    __getattr__, __setattr__ = dict.__getitem__, dict.__setitem__
+
+
+def test_a_press_on_before_counts_once_however_often_the_browser_sends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = State({"draw.before": [(3, 0), (5, 9)], "drawn": (7, 0), "bring_back_0": 0})
+    monkeypatch.setattr(st, "session_state", state)
+    monkeypatch.setattr(st, "rerun", lambda *_: None)
+    for _ in range(2):
+        draw.bring_back("bring_back_0", 0)
+        assert (state["drawn"], state["draw.before"]) == ((3, 0), [(7, 0), (5, 9)])
+    draw.bring_back("bring_back_0", 1)  # the next press, of the same place
+    assert (state["drawn"], state["draw.before"]) == ((7, 0), [(3, 0), (5, 9)])
 
 
 def sets_before(page: AppTest) -> list[str]:
