@@ -294,9 +294,8 @@ def strokes_of_hands(pixels: _Pixels, owner: npt.NDArray[np.int64], count: int) 
     ends = np.searchsorted(owner[inked], np.arange(count + 1))
     counts = np.diff(ends)
     middles = np.full((count, 2), _USUAL_STROKE)
-    for size in np.unique(
-        counts[counts > 0]
-    ).tolist():  # hands with as many digits have their medians together
+    # Hands with as many digits have their medians together.
+    for size in np.unique(counts[counts > 0]).tolist():
         hands = np.flatnonzero(counts == size)
         middles[hands] = np.median(stroke[ends[hands, None] + np.arange(size)], axis=1)
     return [(thickness, slant) for thickness, slant in middles.tolist()]

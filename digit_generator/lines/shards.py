@@ -1,7 +1,7 @@
 """Sets of lines of any size, on the cores of one machine or of many (dataset/cluster.py).
 
-The set that write_lines writes as Parquet, line for line. A file that is there is known by its texts, seeds
-and hands, and the checksums of its pages and in its pictures.
+The set that write_lines writes as Parquet, line for line. A file that is there is known by its texts and
+seeds, and whole by the checksums of its pages and in its pictures.
 """
 
 from __future__ import annotations
