@@ -62,6 +62,7 @@ if (!window.digitGenerator) {
 
   // SVG and hand of the large picture: the server draws them for the one whose pill is picked, which nobody sees, and
   // lets go of the pill (screens/draw.py).
+  const PATIENCE = 5000 // ms
   const pills = () => all('.st-key-large button')
   const answer = () => document.querySelector('.answer')
   const isAnswered = ({ dataset }) => answer()?.dataset.of === dataset.of && answer().dataset.at === dataset.at
@@ -69,14 +70,16 @@ if (!window.digitGenerator) {
   async function detailsOf(large) {
     const { at } = large.dataset
     const wanted = () => large.isConnected && large.dataset.at === at
-    const until = async (done) => {
-      while (wanted() && !done()) await new Promise(requestAnimationFrame)
+    const until = async (done, patience = Infinity) => {
+      const end = performance.now() + patience
+      while (wanted() && !done() && performance.now() < end) await new Promise(requestAnimationFrame)
     }
     await until(() => isAnswered(large) || (pills()[at] && !pills().some((pill) => pill.ariaChecked === 'true')))
-    if (wanted() && !isAnswered(large)) {
+    // Asked twice: what a visitor presses at the same moment can take the place of the first question.
+    for (let times = 0; times < 2 && wanted() && !isAnswered(large); times++) {
       const before = answer()
       pills()[at].click()
-      await until(() => answer() !== before)
+      await until(() => answer() !== before, PATIENCE)
     }
     return wanted() && isAnswered(large) ? answer() : null
   }

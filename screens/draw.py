@@ -101,9 +101,9 @@ def show_digits(initial: dict[str, Any], problem: str, count: int) -> None:
     if (problem_now, count_now) != (problem, count):
         st.rerun()
     with st.container(key="controls", horizontal=True, vertical_alignment="center"):
-        picked = pick_digit("Digit", "digit", initial["digit"])
-        if st.button(f"Generate {count} Image{'s' * (count > 1)}", type="primary", key="generate"):
-            draw_next(picked, count, initial)
+        pick_digit("Digit", "digit", initial["digit"])
+        label = f"Generate {count} Image{'s' * (count > 1)}"
+        st.button(label, type="primary", key="generate", on_click=draw_next, args=(initial,))
     shown = what_is_shown(loaded, count, initial)
     drawings = draw(shown)
     is_first = (shown.digit, shown.seeds[0]) == (initial["digit"], initial["seed"])
@@ -111,6 +111,7 @@ def show_digits(initial: dict[str, Any], problem: str, count: int) -> None:
     st.html(html_of_all(shown, drawings, at))
     show_options(loaded, shown, initial)
     show_address_of(shown, at)
+    st.session_state["draw.seen"] = what_was_set(shown)
 
 
 @st.fragment(key="asked")
@@ -125,10 +126,13 @@ def show_asked(initial: dict[str, Any], count: int) -> None:
         pills = f"bring_back_{press}"
         st.pills("Before", range(before.MAX), key=pills, on_change=bring_back, args=(pills, press))
         st.pills("Large picture", range(count), key="large", on_change=ask_for_details)
+        loaded, _ = generator_or_placeholder()
+        shown = what_is_shown(loaded, count, initial)
+        # What a visitor sets while app.js asks comes in one message, for which Streamlit runs one part only.
+        if st.session_state.get("draw.seen") != what_was_set(shown):
+            st.rerun()
         asked, at = st.session_state.get("draw.details", (None, 0))
         if asked == drawn(initial) and at < count:
-            loaded, _ = generator_or_placeholder()
-            shown = what_is_shown(loaded, count, initial)
             pixels = pixels_of(shown, shown.digit, shown.seeds)[at]
             hand = hand_of(shown, shown.seeds[at]) if count <= FIVE else None
             st.html(html_from_details(shown.key, at, pixels, hand, ink=shown.ink))
@@ -154,10 +158,10 @@ def show_problem(problem: str) -> None:
     )
 
 
-def draw_next(picked: int, count: int, initial: dict[str, Any]) -> None:
+def draw_next(initial: dict[str, Any]) -> None:
     """The button was pressed: the picked digit with new seeds."""
     shown = drawn(initial)
-    following = picked, shown[1] if st.session_state.get("hold") else new_seed(MAX_COUNT)
+    following = st.session_state.digit, shown[1] if st.session_state.get("hold") else new_seed(MAX_COUNT)
     if shown != following:
         before.keep("draw", shown)
     st.session_state.drawn = following
@@ -175,6 +179,11 @@ def what_is_shown(loaded: Generator, count: int, initial: dict[str, Any]) -> Sho
     style, controls, notes = style_controls_and_notes(generator, digit, first, initial)
     ink = st.session_state.get("draw.ink", initial["ink"])
     return Shown(generator, variant, digit, range(first, first + count), style, controls, notes, ink)
+
+
+def what_was_set(shown: Shown) -> tuple[object, ...]:
+    """All that show_digits follows: another one where it would show something else."""
+    return shown.key, *(st.session_state.get(key) for key in ("digit", "count", "options", "draw.style"))
 
 
 def style_controls_and_notes(

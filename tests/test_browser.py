@@ -571,6 +571,28 @@ def test_a_picture_and_its_link_are_copied(visit: Callable[..., Page], ours: Ser
     expect(other.get_by_role("button", name="seed 2: show large")).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.parametrize("then", ["generate", "options"])
+def test_what_is_pressed_while_the_page_asks_for_a_hand_is_not_lost(
+    visit: Callable[..., Page], ours: Server, then: str
+) -> None:
+    """Streamlit sends what changes at one moment together, and runs the part of the first only."""
+    page = visit(ours)
+    # The pill's value is sent on after React's microtasks, the button's at once.
+    page.evaluate(
+        """async then => {
+            document.querySelectorAll('.st-key-large button')[1].click()
+            for (let i = 0; i < 10; i++) await null
+            document.querySelector(then).click()
+        }""",
+        ".st-key-options summary" if then == "options" else ".st-key-generate button",
+    )
+    if then == "options":
+        expect(page.get_by_label("First seed")).to_be_visible()
+    else:
+        expect(page.get_by_role("button", name="Back to five images of 7, seeds 0 to 4")).to_be_visible()
+        assert captions(page)[0] != "seed 0"
+
+
 def test_keys_pick_and_draw(visit: Callable[..., Page], ours: Server) -> None:
     page = visit(ours)
     page.keyboard.press("3")

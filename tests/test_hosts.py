@@ -8,12 +8,14 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,9 +134,13 @@ def test_heroku_runs_the_procfile_with_its_port(python: Path, clone: Path) -> No
         assert_draws(python, clone)
 
 
-def test_heroku_and_docker_take_one_python() -> None:
-    version = (ROOT / ".python-version").read_text().strip()
-    assert step("FROM") == f"python:{version}-slim"
+def test_heroku_and_docker_take_a_python_that_is_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tested = {c.rpartition(" ")[2] for c in project["classifiers"]}
+    assert (ROOT / ".python-version").read_text().strip() in tested
+    by_digest = re.fullmatch(r"python:(3\.\d+)-slim@sha256:[0-9a-f]{64}", step("FROM"))
+    assert by_digest, "the image of Python is not named by its digest"
+    assert by_digest[1] in tested
 
 
 # Docker

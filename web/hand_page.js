@@ -61,6 +61,7 @@ load('write', async (generator, digest, tensors) => {
     download(new Blob([await hand.toFile()], { type: 'application/json' }), `${await hand.name()}${SUFFIX}`)
   })
   element('link').addEventListener('click', copyLink)
+  element('borrow').disabled = element('open').disabled = false
   if (state.hand) use(state.hand)
   if (pad.strokes.length) onPad(pad.strokes, false)
   keepForOffline()

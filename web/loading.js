@@ -7,12 +7,12 @@ import { fetchWeights, WeightsError } from './weights.js'
 
 const element = (id) => document.getElementById(id)
 
-/** Load the network, then start(generator, digest of its weights, their tensors). If it fails, hide `section` and say why. */
+/** Load the network, then await start(generator, digest of its weights, their tensors). If it fails, hide `section` and say why. */
 export async function load(section, start) {
   try {
     const { tensors, digest, hasChoice } = await fetchWeights(showProgress)
     const choice = hasChoice ? await fetchChoice(digest) : null
-    start(new DigitGenerator(new Network(tensors), choice), digest, tensors)
+    await start(new DigitGenerator(new Network(tensors), choice), digest, tensors)
     if (digest) element('weights').textContent = ` (weights ${digest.slice(0, 8)})`
   } catch (error) {
     if (!(error instanceof WeightsError)) throw error

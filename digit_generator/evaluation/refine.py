@@ -5,13 +5,16 @@
 The generator learns from its own grey images, and people see them chosen (choose.py) and finished
 (finish.py). So after the training the weights are moved a little, led by what people see:
 
-1. Two networks learn to read digits and one to see broken shapes. They are made for this alone: neither the
+1. Three networks learn to read digits and one to see broken shapes. They are made for this alone: neither the
    scout, by which choices are made, nor the judges of the card take part.
 2. Each step draws digits as they ship: with labels as frequent as MNIST's, from z that the choice accepts,
    finished.
 3. The loss is how far the readers' features of these digits are from those of the training images: the
    Fréchet distance (frechet.py), backpropagated (Mathiasen and Hvilshøj 2020, arXiv:2009.14075), plus a
-   weight times the probability of a broken shape.
+   weight times the probability of a broken shape, plus a weight times the crowding: the mean logarithm of the
+   density of the digits of the last steps at those of this one. Minus the crowding estimates the entropy of
+   what is drawn (Ahmad and Lin 1976, doi:10.1109/TIT.1976.1055550): digits keep their distance from each
+   other, and variety is not lost.
 4. The gradient passes the finish as if it changed nothing (straight through: Bengio et al. 2013,
    arXiv:1308.3432).
 
@@ -25,6 +28,7 @@ import hashlib
 import io
 import json
 import math
+from collections import deque
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -40,11 +44,19 @@ from digit_generator.bulk import BulkGenerator
 from digit_generator.choose import NEATEST, ChoiceError
 from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation import protocol
-from digit_generator.evaluation.data import Digits, EvaluationError, Labels, Pixels, mnist_from_folder
+from digit_generator.evaluation.data import (
+    Digits,
+    EvaluationError,
+    Labels,
+    Pixels,
+    mnist_from_folder,
+    random_part,
+)
 from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
 from digit_generator.evaluation.networks.classifier import (
     Classifier,
     device,
+    has_bfloat16,
     images_from_pixels,
     new_classifier,
     training,
@@ -58,9 +70,12 @@ from digit_generator.weights import WeightsError, arrays_from_file
 READERS = (
     protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=True, seed=7772),
     protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7773),
+    protocol.Training(
+        "pooled", epochs=4, batch=256, rate=3e-3, weight_decay=1e-4, augment=True, seed=7775, bfloat16=True
+    ),
 )
 BROKEN = protocol.Training(
-    "strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7774
+    "strided", epochs=3, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7774, bfloat16=True
 )
 DRAWN = 140_000
 """Digits of every z that show the third network what is broken, beside the training images."""
@@ -69,7 +84,13 @@ _BATCH, _RATE = 1000, 1e-5
 _WARM_UP = 20  # steps in which the rate rises; it falls to 0 by a cosine
 _FRESH = 0.1
 """What a batch counts in the moving averages of the moments: it has too few digits for a covariance."""
-_BROKEN_WEIGHT = 6.0
+_BROKEN_WEIGHT = 8.0
+_CROWDING_WEIGHT = 0.5
+_REMEMBERED = 8
+"""Steps whose digits make the density."""
+_KERNEL = 0.25
+"""The kernels' standard deviation, as a share of the median distance to a neighbour of the same label."""
+_NEIGHBOUR, _AMONG = 5, 10_000  # the fifth among 10,000 training images
 _AVERAGED = 0.05  # what a step counts in the averaged weights, which are written
 _FIRST_SEED, _FIRST_SHOWN = 4_000_000_000, 4_050_000_000  # seeds that nobody else uses
 _LABELS_SEED = 707
@@ -97,8 +118,9 @@ class Moments(NamedTuple):
 class Reader:
     """A network whose features are compared, and the moments of those of the training images."""
 
-    def __init__(self, network: Classifier, real: Digits) -> None:
+    def __init__(self, network: Classifier, real: Digits, *, bfloat16: bool = False) -> None:
         self.network = network.eval().requires_grad_(False)
+        self.bfloat16 = bfloat16 and has_bfloat16()
         self.unit = 1.0
         with torch.no_grad():
             parts = np.array_split(np.arange(len(real)), math.ceil(len(real) / 500))
@@ -115,7 +137,9 @@ class Reader:
     def features(self, images: Tensor, labels: Labels) -> Tensor:
         """images float32 [B, 1, 28, 28] in [0, 1] -> float64 [B, F + 10]: features, and which digit it is."""
         digit = F.one_hot(torch.from_numpy(labels).to(images.device), 10)
-        return torch.cat([self.network.body(images).double() / self.unit, digit.double()], dim=1)
+        with torch.autocast(device().type, torch.bfloat16, enabled=self.bfloat16):
+            features = self.network.body(images)
+        return torch.cat([features.double() / self.unit, digit.double()], dim=1)
 
     def distance(self, moments: Moments) -> Tensor:
         """The Fréchet distance to the training images, as frechet.frechet_distance has it."""
@@ -125,6 +149,36 @@ class Reader:
         traces = torch.trace(moments.covariance) + torch.trace(self.real.covariance)
         distance: Tensor = shift @ shift + traces - 2 * values.clamp(min=1e-12).sqrt().sum()
         return distance
+
+
+class Crowding:
+    """How close digits stand to those of the steps before, in the features of all readers."""
+
+    def __init__(self, real: Tensor, labels: Labels) -> None:
+        """real float32 [N, F]: features of some training images; `labels` int64 [N] are theirs."""
+        fifth = torch.cat(
+            [
+                torch.cdist(same, same)
+                .kthvalue(_NEIGHBOUR + 1, dim=1)
+                .values  # the first is the image itself
+                for same in (real[torch.from_numpy(labels == digit).to(real.device)] for digit in range(10))
+            ]
+        )
+        self.variance = float((_KERNEL * fifth.median()) ** 2)
+        self.steps: deque[tuple[Tensor, Tensor]] = deque(maxlen=_REMEMBERED)
+
+    def remember(self, features: Tensor, labels: Tensor) -> None:
+        """features float32 [B, F], labels int64 [B]: digits that later ones keep their distance from."""
+        self.steps.append((features.detach(), labels))
+
+    def of(self, features: Tensor, labels: Tensor) -> Tensor:
+        """The mean logarithm of the density, up to a constant, at features float32 [B, F] with labels int64
+        [B]: of what is remembered, by a normal kernel, within each label."""
+        others, their_labels = (torch.cat(part) for part in zip(*self.steps, strict=True))
+        squares = (features**2).sum(dim=1)[:, None] + (others**2).sum(dim=1) - 2 * features @ others.T
+        kernels = (-squares / (2 * self.variance)).masked_fill(labels[:, None] != their_labels, -torch.inf)
+        density: Tensor = kernels.logsumexp(dim=1).mean()
+        return density
 
 
 class Weights:
@@ -171,7 +225,7 @@ def broken_probability(network: Classifier, images: Tensor) -> Tensor:
 
 def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits, steps: int) -> Weights:
     """Weights whose digits are nearer to `train`. tensors: those of `generator`, by name."""
-    readers = [Reader(_taught(setting, train), train) for setting in READERS]
+    readers = [Reader(_taught(setting, train), train, bfloat16=setting.bfloat16) for setting in READERS]
     broken = _taught(BROKEN, _shown_broken(generator, train), classes=2).eval().requires_grad_(False)
     choosing = BulkGenerator(generator)
     labels_rng = np.random.RandomState(_LABELS_SEED)
@@ -185,13 +239,23 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
         images = weights.images(torch.from_numpy(z).float().to(device()), labels)
         return seen(images, labels, seeds), labels
 
+    def read(images: Tensor, labels: Labels) -> tuple[list[Tensor], Tensor, Tensor]:
+        """The features of each reader; those of all, float32, without the label; the labels."""
+        features = [reader.features(images, labels) for reader in readers]
+        together = torch.cat([each[:, :-10] for each in features], dim=1).float()
+        return features, together, torch.from_numpy(labels).to(together.device)
+
     weights, averaged = Weights(tensors), Weights(tensors)
     with torch.no_grad():
-        images, labels = zip(*(drawn(weights) for _ in range(round(2 / _FRESH))), strict=True)
-        moments = [
-            Moments.of(torch.cat([reader.features(*batch) for batch in zip(images, labels, strict=True)]))
-            for reader in readers
-        ]
+        some = random_part(train, _AMONG)
+        parts = np.array_split(np.arange(len(some)), math.ceil(len(some) / 500))
+        real = [read(images_from_pixels(some.pixels[part]), some.labels[part])[1] for part in parts]
+        crowding = Crowding(torch.cat(real), some.labels)
+        first_read = [read(*drawn(weights)) for _ in range(round(2 / _FRESH))]
+        each_read = zip(*(features for features, _, _ in first_read), strict=True)
+        moments = [Moments.of(torch.cat(features)) for features in each_read]
+        for _, together, digits in first_read:
+            crowding.remember(together, digits)
     optimizer = torch.optim.Adam(weights.learning, _RATE, (0.9, 0.99))
     progress = tqdm(range(steps), unit="steps", desc="refining")
     for step in progress:
@@ -201,25 +265,26 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
             group["lr"] = _RATE * min(1, (step + 1) / _WARM_UP) * fall
 
         # Compare what is drawn with the training images.
-        batch, digits = drawn(weights)
-        moments = [
-            old.moved(Moments.of(reader.features(batch, digits)), _FRESH)
-            for reader, old in zip(readers, moments, strict=True)
-        ]
+        batch, labels = drawn(weights)
+        features, together, digits = read(batch, labels)
+        moments = [old.moved(Moments.of(now), _FRESH) for old, now in zip(moments, features, strict=True)]
         distances = [reader.distance(now) for reader, now in zip(readers, moments, strict=True)]
         share = broken_probability(broken, batch)
+        crowded = crowding.of(together, digits)
         # A batch moves the averages by _FRESH of what it would move them alone.
-        loss = sum(distances, torch.zeros(())) / _FRESH + _BROKEN_WEIGHT * share
+        loss = sum(distances, torch.zeros(())) / _FRESH + _BROKEN_WEIGHT * share + _CROWDING_WEIGHT * crowded
 
         # Update the weights, and their average.
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         moments = [Moments(*(tensor.detach() for tensor in now)) for now in moments]
+        crowding.remember(together, digits)
         with torch.no_grad():
             for mean, now in zip(averaged.learning, weights.learning, strict=True):
                 mean.lerp_(now, _AVERAGED)
-        progress.set_postfix_str(", ".join(f"{d.item():.3f}" for d in (*distances, share)), refresh=False)
+        told = (*distances, share, crowded)
+        progress.set_postfix_str(", ".join(f"{value.item():.3f}" for value in told), refresh=False)
     return averaged
 
 
