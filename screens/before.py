@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
-
-from screens.picture import image_from_pixels
 
 MAX = 4  # sets
 
@@ -33,25 +29,28 @@ def kept(page: str) -> list[Any]:
     return sets
 
 
-def html_of_strip(sets: Sequence[tuple[str, Sequence[npt.NDArray[np.uint8]]]]) -> str:
-    """For each set its name and five small pictures, all in one button, which picks a pill (app.js)."""
+def html_of_small(sources: Iterable[str]) -> str:
+    """A set's small pictures."""
+    return "".join(f'<img class=original src="{source}" alt="">' for source in sources)
+
+
+def html_of_strip(sets: Sequence[tuple[str, str]]) -> str:
+    """For each set its name and its small pictures (HTML), all in one button, which picks a pill (app.js)."""
     if not sets:
         return ""
-    pieces = []
-    for number, (name, pixels) in enumerate(sets):
-        small = "".join(image_from_pixels(one, "original", "") for one in pixels)
-        pieces.append(
-            f'<button type=button class=set data-back={number} aria-label="Back to {name}">{small}</button>'
-        )
+    pieces = [
+        f'<button type=button class=set data-back={number} aria-label="Back to {name}">{small}</button>'
+        for number, (name, small) in enumerate(sets)
+    ]
     return f"<div class=before><h3>Before</h3>{''.join(pieces)}</div>"
 
 
 def show_strip(
     page: str,
-    drawn: Callable[[Any], tuple[str, Sequence[npt.NDArray[np.uint8]]]],
+    drawn: Callable[[Any], tuple[str, str]],
     bring_back: Callable[[Any], None],
 ) -> None:
-    """The strip, with its pills: `drawn` gives a set's name and five small pictures."""
+    """The strip, with its pills: `drawn` gives a set's name and its small pictures."""
     sets = kept(page)
     if not sets:
         return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -32,11 +32,13 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import Drawing, source_from_png
-from screens.widgets import NAME, escape_markdown, html_of_again, pick_digit
+from screens.picture import Drawing, sources
+from screens.widgets import NAME, Html, escape_markdown, html_of_again, pick_digit
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
     from digit_generator.style import StyleControls
+
+T = TypeVar("T")
 
 FIVE = 5
 MAX_COUNT = 50  # on a server that many visitors share
@@ -108,7 +110,7 @@ def show_digits(initial: dict[str, Any], problem: str, count: int) -> None:
     drawings = draw(shown)
     is_first = (shown.digit, shown.seeds[0]) == (initial["digit"], initial["seed"])
     at = min(initial["at"], count - 1) if is_first else 0
-    st.html(html_of_all(shown, drawings, at))
+    st.html(Html(html_of_all(shown, drawings, at)))
     show_options(loaded, shown, initial)
     show_address_of(shown, at)
     st.session_state["draw.seen"] = what_was_set(shown)
@@ -135,7 +137,7 @@ def show_asked(initial: dict[str, Any], count: int) -> None:
         if asked == drawn(initial) and at < count:
             pixels = pixels_of(shown, shown.digit, shown.seeds)[at]
             hand = hand_of(shown, shown.seeds[at]) if count <= FIVE else None
-            st.html(html_from_details(shown.key, at, pixels, hand, ink=shown.ink))
+            st.html(Html(html_from_details(shown.key, at, pixels, hand, ink=shown.ink)))
 
 
 def state_from_address(address: Address) -> dict[str, Any]:
@@ -161,7 +163,8 @@ def show_problem(problem: str) -> None:
 def draw_next(initial: dict[str, Any]) -> None:
     """The button was pressed: the picked digit with new seeds."""
     shown = drawn(initial)
-    following = st.session_state.digit, shown[1] if st.session_state.get("hold") else new_seed(MAX_COUNT)
+    picked = st.session_state.get("digit", initial["digit"])
+    following = picked, shown[1] if st.session_state.get("hold") else new_seed(MAX_COUNT)
     if shown != following:
         before.keep("draw", shown)
     st.session_state.drawn = following
@@ -228,7 +231,7 @@ def draw(shown: Shown) -> list[Drawing]:
     recipe = Recipe.of(shown.generator, digit=digit, style=shown.style, controls=shown.controls)
     marks = ["placeholder"] if placeholder else variant.words
     described = f"placeholder for a {digit}" if placeholder else f"handwritten-style {digit}"
-    return [
+    drawings = [
         Drawing(
             png=png_from_pixels(pixels, recipe=replace(recipe, seed=seed).to_text()),
             title=f"{digit}, {', '.join([*marks, f'seed {seed}'])}",
@@ -239,6 +242,9 @@ def draw(shown: Shown) -> list[Drawing]:
         )
         for seed, pixels in zip(shown.seeds, pixels_of(shown, digit, shown.seeds), strict=True)
     ]
+    if len(drawings) <= FIVE:
+        once("draw.small", shown.key, lambda: before.html_of_small(drawing.original for drawing in drawings))
+    return drawings
 
 
 def pixels_of(shown: Shown, digit: int, seeds: range) -> npt.NDArray[np.uint8]:
@@ -271,10 +277,15 @@ def pixels_of(shown: Shown, digit: int, seeds: range) -> npt.NDArray[np.uint8]:
 
 
 def plain_pixels(generator: Generator, digit: int, seeds: range) -> npt.NDArray[np.uint8]:
-    """`generator.digits`, kept for this visitor's last sets: a click draws one set and shows five."""
-    kept: dict[object, npt.NDArray[np.uint8]] = st.session_state.setdefault("draw.kept", {})
+    """`generator.digits`, drawn once."""
     key = ("placeholder" if isinstance(generator, PlaceholderGenerator) else key_of(generator)), digit, seeds
-    kept[key] = kept.pop(key) if key in kept else digits_together(generator, digit, seeds)
+    return once("draw.pixels", key, lambda: digits_together(generator, digit, seeds))
+
+
+def once(name: str, key: Hashable, make: Callable[[], T]) -> T:
+    """What this visitor's last sets need, made once: a click makes one set and shows five."""
+    kept: dict[Hashable, T] = st.session_state.setdefault(name, {})
+    kept[key] = kept.pop(key) if key in kept else make()
     for oldest in [*kept][: -2 * before.MAX]:
         del kept[oldest]
     return kept[key]
@@ -367,7 +378,7 @@ def html_from_drawing(drawing: Drawing, *, is_large: bool) -> str:
         f'<button type=button aria-pressed={str(is_large).lower()} aria-label="{name}: show large">'
         f'<img class=enlarged src="{drawing.source}" alt="{drawing.description}"></button>'
         f"<figcaption>{drawing.caption}</figcaption>"
-        f'<img class=original src="{source_from_png(drawing.png)}" '
+        f'<img class=original src="{drawing.original}" '
         f'alt="{drawing.description}, original size"></figure>'
     )
 
@@ -384,9 +395,16 @@ def html_of_before(shown: Shown) -> str:
     """The last sets, each one click away."""
     count, sets = len(shown.seeds), []
     for digit, first in before.kept("draw"):
-        pixels = pixels_of(shown, digit, range(first, first + min(count, FIVE)))
-        sets.append((f"{heading(digit, count).lower()}, seeds {first} to {first + count - 1}", pixels))
+        name = f"{heading(digit, count).lower()}, seeds {first} to {first + count - 1}"
+        sets.append((name, small_pictures(shown, digit, range(first, first + min(count, FIVE)))))
     return before.html_of_strip(sets)
+
+
+def small_pictures(shown: Shown, digit: int, seeds: range) -> str:
+    """A set in the strip, drawn as what is shown is."""
+    style = shown.style if digit == shown.digit else {}  # another digit may not come as far
+    key = replace(shown, digit=digit, seeds=seeds, style=style).key
+    return once("draw.small", key, lambda: before.html_of_small(sources(pixels_of(shown, digit, seeds))))
 
 
 def html_of_command(shown: Shown) -> str:

@@ -25,7 +25,7 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import image_from_pixels, source_from_bytes
+from screens.picture import image_from_pixels, source_from_bytes, sources
 from screens.widgets import pick_digit, show_again, show_title
 
 FRAMES = 15  # between the two digits
@@ -95,11 +95,11 @@ def bring_back(wanted: tuple[Stop, Stop]) -> None:
 def show_before(generator: DigitGenerator) -> None:
     """The last morphs, each by five of its frames."""
 
-    def drawn(stops: tuple[Stop, Stop]) -> tuple[str, npt.NDArray[np.uint8]]:
+    def drawn(stops: tuple[Stop, Stop]) -> tuple[str, str]:
         (first, first_seed), (last, last_seed) = stops
         pixels = frames_of(key_of(generator), stops, SMALL - 2, generator)
         name = f"the morph from a {first}, seed {first_seed}, to a {last}, seed {last_seed}"
-        return name, pixels
+        return name, before.html_of_small(sources(pixels))
 
     before.show_strip("morph", drawn, bring_back)
 

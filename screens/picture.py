@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,14 +33,15 @@ class Drawing:
     def file_name(self) -> str:
         return f"{self.stem}.{'svg' if self.svg else 'png'}"
 
-    @property
-    def file(self) -> bytes:
-        return self.svg.encode() if self.svg else self.png
-
     @functools.cached_property
     def source(self) -> str:
         """The `src` of an <img> that shows the file."""
-        return source_from_bytes(self.file, "svg+xml" if self.svg else "png")
+        return source_from_bytes(self.svg.encode(), "svg+xml") if self.svg else self.original
+
+    @functools.cached_property
+    def original(self) -> str:
+        """The `src` of an <img> that shows the PNG."""
+        return source_from_png(self.png)
 
 
 @st.cache_data(show_spinner=False)
@@ -59,9 +61,15 @@ def source_from_png(png: bytes) -> str:
 
 def image_from_pixels(pixels: npt.NDArray[np.uint8], kind: str, description: str) -> str:
     """An <img> of one digit, uint8 [28, 28]. `kind` is its class in app.css, `description` its alt text."""
-    return f'<img class={kind} src="{_source(pixels.tobytes())}" alt="{description}">'
+    (source,) = sources([pixels])
+    return f'<img class={kind} src="{source}" alt="{description}">'
 
 
-@functools.lru_cache(2048)  # of 1.5 KB: a visitor's last sets are shown at every click
+def sources(pictures: Iterable[npt.NDArray[np.uint8]]) -> list[str]:
+    """The `src` of an <img> of each digit, uint8 [28, 28]."""
+    return [_source(pixels.tobytes()) for pixels in pictures]
+
+
+@functools.lru_cache(2048)  # of 1.5 KB
 def _source(pixels: bytes) -> str:
     return source_from_png(png_from_pixels(np.frombuffer(pixels, np.uint8).reshape(28, 28)))

@@ -10,6 +10,13 @@ import streamlit as st
 NAME = "Handwritten digit generator"
 
 
+class Html(str):
+    """HTML that st.html takes as it is. In a plain string it looks for a file's name and for indentation."""
+
+    def _repr_html_(self) -> str:
+        return self
+
+
 def show_title(title: str, caption: str) -> None:
     st.title(title, anchor=False)
     st.caption(caption)
