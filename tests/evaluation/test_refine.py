@@ -19,7 +19,15 @@ from digit_generator.evaluation import refine as refine_module
 from digit_generator.evaluation.data import Digits
 from digit_generator.evaluation.measures.frechet import frechet_distance
 from digit_generator.evaluation.networks.classifier import images_from_pixels, new_classifier
-from digit_generator.evaluation.refine import Moments, Reader, Weights, broken_probability, main, seen
+from digit_generator.evaluation.refine import (
+    Crowding,
+    Moments,
+    Reader,
+    Weights,
+    broken_probability,
+    main,
+    seen,
+)
 from digit_generator.weights import arrays_from_file
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +84,53 @@ def test_broken_is_the_second_class() -> None:
 
     both = broken_probability(network, torch.zeros(2, 1, 28, 28))  # type: ignore[arg-type]
     assert both.item() == pytest.approx((1 / (1 + np.exp(-3)) + 1 / (1 + np.exp(2))) / 2)
+
+
+def test_crowding_is_the_mean_log_density_of_earlier_digits_of_the_same_label() -> None:
+    rng = np.random.RandomState(0)
+    real = torch.from_numpy(rng.standard_normal((120, 5))).float()
+    labels = np.arange(120) % 10
+    crowding = Crowding(real, labels)
+    fifth = [
+        np.sort([np.linalg.norm(real[i] - real[j]) for j in range(120) if labels[j] == labels[i] and j != i])[
+            4
+        ]
+        for i in range(120)
+    ]
+    variance = (0.25 * np.median(fifth)) ** 2
+    assert crowding.variance == pytest.approx(variance, rel=1e-2)
+
+    steps = [torch.from_numpy(rng.standard_normal((40, 5))).float() * 0.2 for _ in range(10)]
+    digits = torch.arange(40) % 10
+    for step in steps:
+        crowding.remember(step, digits)
+    remembered = torch.cat(steps[2:]).numpy()  # eight steps
+    now = torch.from_numpy(rng.standard_normal((20, 5))).float() * 0.2
+    expected = np.mean(
+        [
+            np.log(
+                sum(
+                    np.exp(-((one - other) ** 2).sum() / (2 * variance))
+                    for other, label in zip(remembered, np.tile(digits, 8), strict=True)
+                    if label == number % 10
+                )
+            )
+            for number, one in enumerate(now.numpy().astype(float))
+        ]
+    )
+    assert crowding.of(now, torch.arange(20) % 10).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_less_crowding_moves_digits_apart() -> None:
+    """Two clumps of digits: the gradient moves those of this step out of the clump of their label."""
+    real = torch.from_numpy(np.random.RandomState(1).standard_normal((100, 2))).float()
+    labels = np.arange(100) % 10
+    crowding = Crowding(real, labels)
+    crowding.remember(torch.zeros(50, 2), torch.arange(50) % 10)
+    now = torch.tensor([[0.1, 0.0], [0.0, -0.1]], requires_grad=True)
+    crowding.of(now, torch.tensor([0, 1])).backward()
+    moved = now - 0.01 * now.grad
+    assert (moved.norm(dim=1) > now.norm(dim=1)).all()
 
 
 @pytest.fixture
