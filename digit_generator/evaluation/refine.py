@@ -78,7 +78,7 @@ BROKEN = protocol.Training(
     "strided", epochs=3, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7774, bfloat16=True
 )
 DRAWN = 140_000
-"""Digits of every z that show the third network what is broken, beside the training images."""
+"""Digits of every z that show the fourth network what is broken, beside the training images."""
 STEPS = 240
 _BATCH, _RATE = 1000, 1e-5
 _WARM_UP = 20  # steps in which the rate rises; it falls to 0 by a cosine
@@ -324,7 +324,7 @@ def _shown_broken(generator: DigitGenerator, train: Digits) -> Digits:
 @click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True)
 @click.option("--neat", type=click.IntRange(0, NEATEST), default=0, help="The choice's position.")
 def main(file: Path, data_dir: Path, out: Path, steps: int, neat: int) -> None:
-    """Refine the weights of FILE, with the choice file beside it (ten minutes)."""
+    """Refine the weights of FILE, with the choice file beside it (15 minutes)."""
     started = monotonic()
     check_folders({"--out": out.parent})
     try:
