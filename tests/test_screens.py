@@ -99,7 +99,7 @@ def controls(ours: DigitGenerator) -> StyleControls:
 
 def visit(page: str, **address: str) -> AppTest:
     """The page as a visitor opens it at this address."""
-    test = AppTest.from_file(ROOT / "screens" / f"{page}.py", default_timeout=60)
+    test = AppTest.from_file(ROOT / "screens" / f"{page}.py", default_timeout=180)
     test.query_params.update(address)
     return checked(test.run())
 
