@@ -824,6 +824,7 @@ def test_a_number_is_the_librarys(
     page.get_by_label("Number").fill("123456789012345678901234")
     page.keyboard.press("Enter")
     expect(page.get_by_role("img", name="123456789012345678901234, handwritten-style")).to_be_visible()
+    wait_for_page(page)  # until then, pieces of the number before it may still be there
     heights = {image.bounding_box()["height"] for image in page.locator(".line .enlarged img").all()}
     rows = {image.bounding_box()["y"] for image in page.locator(".line .enlarged img").all()}
     assert min(heights) >= 3 * 28, "as small as on a strip"
