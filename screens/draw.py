@@ -32,7 +32,7 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import Drawing, sources
+from screens.picture import Drawing, source_from_pixels
 from screens.widgets import NAME, Html, escape_markdown, html_of_again, pick_digit
 
 if TYPE_CHECKING:  # imported only when a visitor sets a style
@@ -404,7 +404,11 @@ def small_pictures(shown: Shown, digit: int, seeds: range) -> str:
     """A set in the strip, drawn as what is shown is."""
     style = shown.style if digit == shown.digit else {}  # another digit may not come as far
     key = replace(shown, digit=digit, seeds=seeds, style=style).key
-    return once("draw.small", key, lambda: before.html_of_small(sources(pixels_of(shown, digit, seeds))))
+    return once(
+        "draw.small",
+        key,
+        lambda: before.html_of_small(map(source_from_pixels, pixels_of(shown, digit, seeds))),
+    )
 
 
 def html_of_command(shown: Shown) -> str:

@@ -25,7 +25,7 @@ from screens.model import (
     variant_from_address,
     variant_of,
 )
-from screens.picture import image_from_pixels, source_from_bytes, sources
+from screens.picture import image_from_pixels, source_from_bytes, source_from_pixels
 from screens.widgets import pick_digit, show_again, show_title
 
 FRAMES = 15  # between the two digits
@@ -99,7 +99,7 @@ def show_before(generator: DigitGenerator) -> None:
         (first, first_seed), (last, last_seed) = stops
         pixels = frames_of(key_of(generator), stops, SMALL - 2, generator)
         name = f"the morph from a {first}, seed {first_seed}, to a {last}, seed {last_seed}"
-        return name, before.html_of_small(sources(pixels))
+        return name, before.html_of_small(map(source_from_pixels, pixels))
 
     before.show_strip("morph", drawn, bring_back)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +60,12 @@ def source_from_png(png: bytes) -> str:
 
 def image_from_pixels(pixels: npt.NDArray[np.uint8], kind: str, description: str) -> str:
     """An <img> of one digit, uint8 [28, 28]. `kind` is its class in app.css, `description` its alt text."""
-    (source,) = sources([pixels])
-    return f'<img class={kind} src="{source}" alt="{description}">'
+    return f'<img class={kind} src="{source_from_pixels(pixels)}" alt="{description}">'
 
 
-def sources(pictures: Iterable[npt.NDArray[np.uint8]]) -> list[str]:
-    """The `src` of an <img> of each digit, uint8 [28, 28]."""
-    return [_source(pixels.tobytes()) for pixels in pictures]
+def source_from_pixels(pixels: npt.NDArray[np.uint8]) -> str:
+    """The `src` of an <img> of one digit, uint8 [28, 28]."""
+    return _source(pixels.tobytes())
 
 
 @functools.lru_cache(2048)  # of 1.5 KB

@@ -80,7 +80,7 @@ def test_where_all_are_refused_the_first_is_drawn(choosy: DigitGenerator) -> Non
 
 
 def test_the_fast_way_chooses_the_same(choosy: DigitGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels, seeds = np.arange(1000) % 10, list(range(1000))
+    labels, seeds = np.arange(3000) % 10, list(range(3000))
     bulk = BulkGenerator(choosy)
     np.testing.assert_array_equal(bulk.latents(seeds, labels), choosy.latents(seeds, labels))
     np.testing.assert_array_equal(bulk.digits(labels, seeds), choosy.digits(labels.tolist(), seeds))
