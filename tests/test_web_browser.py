@@ -41,7 +41,7 @@ from tools.make_web import packed, unpacked
 from tools.serving import ROOT, serve_files
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -1431,6 +1431,24 @@ def test_a_link_and_a_file_hold_the_hand_and_python_reads_them(
     )
     assert found_hand(other) == hand
     assert download(other, "Download the hand")[1] == full.to_bytes()
+
+
+def test_your_hand_is_loaded_when_its_buttons_work(
+    visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]
+) -> None:
+    """The last file that it needs is held back for a second visit."""
+    url, _ = shipped
+    page = visit_hand(visit, url, service_workers="block")
+    held: list[Route] = []
+    page.route("**/generator.starts.bin", lambda route: held.append(route))
+    page.reload()
+    while not held:
+        page.wait_for_timeout(20)
+    expect(page.locator("#loading")).to_be_visible()
+    expect(page.get_by_role("button", name="Take a real digit from MNIST")).to_be_disabled()
+    held[0].continue_()
+    expect(page.locator("#loading")).to_have_count(0)
+    expect(page.get_by_role("button", name="Take a real digit from MNIST")).to_be_enabled()
 
 
 def test_what_is_no_hand_is_told(visit: Callable[..., Page], shipped: tuple[str, DigitGenerator]) -> None:
