@@ -63,6 +63,7 @@ STEPS = (
             *("generator.pth", *DRAWS),
             *(f"{EVALUATION}/{name}.py" for name in ("choice", "neat", "data")),
             *(f"{EVALUATION}/measures/{name}.py" for name in ("broken_shapes", "frechet", "neighbours")),
+            *(f"{EVALUATION}/networks/{name}.py" for name in ("classifier", "judges")),
             f"{EVALUATION}/networks/judge.safetensors",
         ),
         ("generator.choice.safetensors",),

@@ -2,19 +2,23 @@
 
     python -m digit_generator.evaluation.choice generator.pth --data-dir mnist
 
-1. Many digits are drawn and finished, and those of a broken shape are found (broken_shapes.py).
-2. A head of 64 units learns from what the generator has before its last layer how likely a shape is whole.
+1. Many digits are drawn and finished. A digit is faulty if its shape is broken (broken_shapes.py) or if it is
+   misread: two networks, made for this and the refinement alone, take it for another digit.
+2. A head of 64 units learns from what the generator has before its last layer how likely it is that a digit
+   has no fault.
 3. The bounds of each position, from "as it comes" to "neat", are set such that the wanted share of z is
    rejected.
 4. What each position costs is measured (neat.py).
 
-What a broken shape is follows from the first 55,000 training images. Judges that tell generated from real
+What a broken shape is follows from the first 55,000 training images, by which the two networks learn to read.
+Judges that tell generated from real
 digits were tried as teachers as well, and made the digits worse: docs/experiments.md.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +33,22 @@ from tqdm import tqdm
 from digit_generator.bulk import BulkGenerator
 from digit_generator.choose import HIDDEN, UNITS, Choice, bytes_from_choice, choice_path
 from digit_generator.cli.options import Mistake, replace_unprintable
-from digit_generator.evaluation.data import Digits, EvaluationError, Labels, mnist_from_folder
+from digit_generator.evaluation.data import Digits, EvaluationError, Labels, Pixels, mnist_from_folder
 from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
 from digit_generator.evaluation.neat import IMAGES, costs
-from digit_generator.evaluation.networks.judges import judge
+from digit_generator.evaluation.networks.classifier import (
+    Classifier,
+    features_and_probabilities,
+)
+from digit_generator.evaluation.networks.judges import READERS, judge, taught
 from digit_generator.evaluation.options import check_folders
 from digit_generator.evaluation.protocol import LEARNED_IMAGES
 from digit_generator.files import write_whole
 from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
-REJECTED = (0.05, 0.08, 0.12, 0.2, 0.3)
+_READERS = READERS[:2]  # the third would take as long as all the rest
+REJECTED = (0.08, 0.12, 0.16, 0.22, 0.3)
 """Of the first z of a digit, by position; of the first z of a hand, HANDS_REJECTED."""
 HANDS_REJECTED = (0.2, 0.3, 0.5, 0.7, 0.85)
 
@@ -73,8 +82,10 @@ def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: 
         reader = judge()
     except (EvaluationError, WeightsError) as error:
         raise Mistake(str(error)) from error
-    hidden, labels, broken = drawings(generator, train[:LEARNED_IMAGES], seeds)
-    arrays = learned_head(hidden, labels, ~broken)
+    learned = train[:LEARNED_IMAGES]
+    readers = [taught(setting, learned) for setting in _READERS]
+    hidden, labels, broken, misread = drawings(generator, learned, seeds, readers)
+    arrays = learned_head(hidden, labels, ~(broken | misread))
     record: dict[str, Any] = {
         "weights_sha256": generator.digest,
         "digit_bound": 0.0,
@@ -94,10 +105,11 @@ def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: 
     path = choice_path(file)
     write_whole(path, bytes_from_choice(arrays, record))
     accepted = scores > record["digit_bound"]
-    click.echo(
-        f"of the digits that it learned from, {broken.mean():.2%} have a broken shape, "
-        f"and {broken[accepted].mean():.2%} of those that are accepted"
-    )
+    for are, fault in (("have a broken shape", broken), ("are misread", misread)):
+        click.echo(
+            f"of the digits that it learned from, {fault.mean():.2%} {are}, "
+            f"and {fault[accepted].mean():.2%} of those that are accepted"
+        )
     click.echo("| neat | rejected | hands rejected | FID | recall | broken shapes |\n" + "| --- " * 6 + "|")
     for neat, told in enumerate(positions):
         click.echo(
@@ -128,21 +140,32 @@ def positions_from_scores(
 
 
 def drawings(
-    generator: DigitGenerator, real: Digits, seeds: int
-) -> tuple[NDArray[np.float32], Labels, NDArray[np.bool_]]:
+    generator: DigitGenerator, real: Digits, seeds: int, readers: Sequence[Classifier]
+) -> tuple[NDArray[np.float32], Labels, NDArray[np.bool_], NDArray[np.bool_]]:
     """What teaches the head, all ten digits of each seed, B = 10 seeds: the last hidden layer, float32
-    [B, 1024], labels [B], and which are broken, bool [B]."""
+    [B, 1024], labels [B], and which have a broken shape and which are misread, bool [B] each."""
     bulk, counted_real = BulkGenerator(generator), counted_shapes(real.pixels)
     labels = np.tile(np.arange(10), seeds)
     each_seed = np.repeat(np.arange(FIRST_SEED, FIRST_SEED + seeds), 10)
-    hidden, broken = [], []
+    hidden, broken, misread = [], [], []
     for start in tqdm(range(0, len(labels), _BLOCK), unit="blocks", desc="digits that teach"):
         part = slice(start, start + _BLOCK)
         z = bulk.latents(each_seed[part].tolist(), labels[part])
         pixels = bulk.pixels(z, labels[part], each_seed[part])
         hidden.append(generator.hidden(z, generator.label_emb[labels[part]]).astype(np.float32))
         broken.append(are_broken(counted_shapes(pixels), labels[part], counted_real, real.labels))
-    return np.concatenate(hidden), labels, np.concatenate(broken)
+        misread.append(are_misread(pixels, labels[part], readers))
+    return np.concatenate(hidden), labels, np.concatenate(broken), np.concatenate(misread)
+
+
+def are_misread(pixels: Pixels, labels: Labels, readers: Sequence[Classifier]) -> NDArray[np.bool_]:
+    """Which of pixels, uint8 [B, 28, 28], the readers do not take for their labels, bool [B]: those that get
+    less than half of the probability, on average."""
+    own = [
+        features_and_probabilities(reader, pixels)[1][np.arange(len(labels)), labels] for reader in readers
+    ]
+    misread: NDArray[np.bool_] = np.mean(own, axis=0) < 0.5
+    return misread
 
 
 class Head(nn.Module):
@@ -161,12 +184,12 @@ class Head(nn.Module):
 
 
 def learned_head(
-    hidden: NDArray[np.float32], labels: Labels, whole: NDArray[np.bool_]
+    hidden: NDArray[np.float32], labels: Labels, faultless: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
-    """The head's arrays, named and shaped as in choose.py. Its score is the logit of a whole shape."""
+    """The head's arrays, named and shaped as in choose.py. Its score is the logit of no fault."""
     middle, spread = hidden.mean(axis=0), hidden.std(axis=0) + 1e-6
     inputs, digits = torch.from_numpy((hidden - middle) / spread), torch.from_numpy(labels)
-    wanted = torch.from_numpy(whole).float()
+    wanted = torch.from_numpy(faultless).float()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_FIRST_WEIGHTS)
         head = Head()

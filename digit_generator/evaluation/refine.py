@@ -10,11 +10,11 @@ The generator learns from its own grey images, and people see them chosen (choos
 2. Each step draws digits as they ship: with labels as frequent as MNIST's, from z that the choice accepts,
    finished.
 3. The loss is how far the readers' features of these digits are from those of the training images: the
-   Fréchet distance (frechet.py), backpropagated (Mathiasen and Hvilshøj 2020, arXiv:2009.14075), plus a
-   weight times the probability of a broken shape, plus a weight times the crowding: the mean logarithm of the
-   density of the digits of the last steps at those of this one. Minus the crowding estimates the entropy of
-   what is drawn (Ahmad and Lin 1976, doi:10.1109/TIT.1976.1055550): digits keep their distance from each
-   other, and variety is not lost.
+   Fréchet distance (frechet.py), backpropagated (Mathiasen and Hvilshøj 2020, arXiv:2009.14075). Three terms
+   are added, each with a weight: the probability of a broken shape; the probability that a digit is misread,
+   by the readers; and the crowding, which is the mean logarithm of the density of the last steps' digits at
+   those of this one. Minus the crowding estimates the entropy of what is drawn (Ahmad and Lin 1976,
+   doi:10.1109/TIT.1976.1055550): digits keep their distance from each other, and variety is not lost.
 4. The gradient passes the finish as if it changed nothing (straight through: Bengio et al. 2013,
    arXiv:1308.3432).
 
@@ -58,22 +58,14 @@ from digit_generator.evaluation.networks.classifier import (
     device,
     has_bfloat16,
     images_from_pixels,
-    new_classifier,
-    training,
 )
+from digit_generator.evaluation.networks.judges import READERS, taught
 from digit_generator.evaluation.options import check_folders
 from digit_generator.files import write_whole
 from digit_generator.finish import finished_pixels
 from digit_generator.generate import BATCHNORM_EPS, LEAKY_SLOPE, DigitGenerator
 from digit_generator.weights import WeightsError, arrays_from_file
 
-READERS = (
-    protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=True, seed=7772),
-    protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7773),
-    protocol.Training(
-        "pooled", epochs=4, batch=256, rate=3e-3, weight_decay=1e-4, augment=True, seed=7775, bfloat16=True
-    ),
-)
 BROKEN = protocol.Training(
     "strided", epochs=3, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7774, bfloat16=True
 )
@@ -84,8 +76,8 @@ _BATCH, _RATE = 1000, 1e-5
 _WARM_UP = 20  # steps in which the rate rises; it falls to 0 by a cosine
 _FRESH = 0.1
 """What a batch counts in the moving averages of the moments: it has too few digits for a covariance."""
-_BROKEN_WEIGHT = 8.0
-_CROWDING_WEIGHT = 0.5
+_BROKEN_WEIGHT = _MISREAD_WEIGHT = 8.0
+_CROWDING_WEIGHT = 0.6
 _REMEMBERED = 8
 """Steps whose digits make the density."""
 _KERNEL = 0.25
@@ -140,6 +132,12 @@ class Reader:
         with torch.autocast(device().type, torch.bfloat16, enabled=self.bfloat16):
             features = self.network.body(images)
         return torch.cat([features.double() / self.unit, digit.double()], dim=1)
+
+    def misread_probability(self, features: Tensor, labels: Tensor) -> Tensor:
+        """The mean probability of another digit than asked for, by `features` as above; labels int64 [B]."""
+        logits = self.network.head((features[:, :-10] * self.unit).float())
+        probability: Tensor = 1 - logits.softmax(dim=1).gather(1, labels[:, None]).mean()
+        return probability
 
     def distance(self, moments: Moments) -> Tensor:
         """The Fréchet distance to the training images, as frechet.frechet_distance has it."""
@@ -225,8 +223,8 @@ def broken_probability(network: Classifier, images: Tensor) -> Tensor:
 
 def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits, steps: int) -> Weights:
     """Weights whose digits are nearer to `train`. tensors: those of `generator`, by name."""
-    readers = [Reader(_taught(setting, train), train, bfloat16=setting.bfloat16) for setting in READERS]
-    broken = _taught(BROKEN, _shown_broken(generator, train), classes=2).eval().requires_grad_(False)
+    readers = [Reader(taught(setting, train), train, bfloat16=setting.bfloat16) for setting in READERS]
+    broken = taught(BROKEN, _shown_broken(generator, train), classes=2).requires_grad_(False)
     choosing = BulkGenerator(generator)
     labels_rng = np.random.RandomState(_LABELS_SEED)
     first = _FIRST_SEED
@@ -270,9 +268,14 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
         moments = [old.moved(Moments.of(now), _FRESH) for old, now in zip(moments, features, strict=True)]
         distances = [reader.distance(now) for reader, now in zip(readers, moments, strict=True)]
         share = broken_probability(broken, batch)
+        each_misread = [
+            reader.misread_probability(now, digits) for reader, now in zip(readers, features, strict=True)
+        ]
+        misread = torch.stack(each_misread).mean()
         crowded = crowding.of(together, digits)
         # A batch moves the averages by _FRESH of what it would move them alone.
-        loss = sum(distances, torch.zeros(())) / _FRESH + _BROKEN_WEIGHT * share + _CROWDING_WEIGHT * crowded
+        loss = sum(distances, torch.zeros(())) / _FRESH + _CROWDING_WEIGHT * crowded
+        loss = loss + _BROKEN_WEIGHT * share + _MISREAD_WEIGHT * misread
 
         # Update the weights, and their average.
         optimizer.zero_grad()
@@ -283,16 +286,9 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
         with torch.no_grad():
             for mean, now in zip(averaged.learning, weights.learning, strict=True):
                 mean.lerp_(now, _AVERAGED)
-        told = (*distances, share, crowded)
+        told = (*distances, share, misread, crowded)
         progress.set_postfix_str(", ".join(f"{value.item():.3f}" for value in told), refresh=False)
     return averaged
-
-
-def _taught(setting: protocol.Training, digits: Digits, classes: int = 10) -> Classifier:
-    network = new_classifier(setting, classes)
-    for _ in tqdm(training(network, digits, setting), total=setting.epochs, unit="epochs", desc="a reader"):
-        pass
-    return network
 
 
 def _shown_broken(generator: DigitGenerator, train: Digits) -> Digits:

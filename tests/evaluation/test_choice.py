@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from digit_generator import DigitGenerator
 from digit_generator.choose import Choice, bytes_from_choice, choice_path
 from digit_generator.evaluation import choice as choice_module
 from digit_generator.evaluation import neat as neat_module
-from digit_generator.evaluation.choice import drawings, learned_head, main
+from digit_generator.evaluation.choice import are_misread, drawings, learned_head, main
 from digit_generator.evaluation.data import Digits
+from digit_generator.evaluation.networks.classifier import Classifier, new_classifier
+from digit_generator.evaluation.networks.judges import judge
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,18 +48,39 @@ def test_the_head_learns_what_the_hidden_layer_shows() -> None:
 
 
 def test_what_teaches_are_finished_digits_of_every_z(shipped: DigitGenerator, usual: Digits) -> None:
-    hidden, labels, broken = drawings(shipped, usual, seeds=30)
+    hidden, labels, broken, misread = drawings(shipped, usual, 30, [judge()])
     assert (hidden.shape, labels.tolist()) == ((300, 1024), [*range(10)] * 30)
     z = shipped.latents([choice_module.FIRST_SEED + 4] * 10, range(10))
     expected = shipped.hidden(z, shipped.label_emb)
     np.testing.assert_allclose(hidden[40:50], expected, rtol=1e-4, atol=1e-4)
     assert 0 < broken.mean() < 0.2
+    assert 0 < misread.mean() < 0.05
+
+
+def test_misread_is_what_the_readers_together_take_for_another_digit(usual: Digits) -> None:
+    def reader(sure: float) -> Classifier:
+        """Says `sure` for 3, whatever it sees, and shares the rest among the others."""
+        network = new_classifier(choice_module.READERS[0])
+        logits = torch.full((10,), (1 - sure) / 9).log()
+        logits[3] = np.log(sure)
+        with torch.no_grad():
+            network.head.weight.zero_()
+            network.head.bias.copy_(logits)
+        return network
+
+    def told(*sure: float) -> list[bool]:
+        return are_misread(usual.pixels[:10], usual.labels[:10], [reader(each) for each in sure]).tolist()
+
+    all_but_3 = [digit != 3 for digit in range(10)]
+    assert told(0.6) == told(0.9, 0.2) == all_but_3
+    assert told(0.4) == told(0.6, 0.3) == [True] * 10
 
 
 def test_the_command_writes_a_file_that_refuses_the_wanted_share(
     usual: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice_module, "mnist_from_folder", lambda *_: usual)
+    monkeypatch.setattr(choice_module, "_READERS", (replace(choice_module.READERS[0], epochs=1),))
     path = Path(shutil.copy(ROOT / "generator.pth", tmp_path))
     monkeypatch.setattr(neat_module.protocol, "LEARNED_IMAGES", 400)
     options = ["--data-dir", str(tmp_path), "--seeds", "50", "--reject", "0.3", "--reject-hands", "0.4"]
@@ -73,7 +98,7 @@ def test_the_command_writes_a_file_that_refuses_the_wanted_share(
     assert {told["fid"] for told in positions} == {positions[0]["fid"]}
     assert positions[0]["fid"] > 0
     assert 0 < positions[0]["recall"] <= 1
-    assert result.stdout.splitlines()[3].startswith("| 0 | 30% | 40% | ")
+    assert result.stdout.splitlines()[4].startswith("| 0 | 30% | 40% | ")
     first = choice_module.FIRST_SEED
     labels, seeds = [*range(10)] * 50, [first + i // 10 for i in range(500)]
     every = generator.variant(every_z=True)

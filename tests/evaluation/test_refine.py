@@ -18,7 +18,11 @@ from digit_generator.evaluation import protocol
 from digit_generator.evaluation import refine as refine_module
 from digit_generator.evaluation.data import Digits
 from digit_generator.evaluation.measures.frechet import frechet_distance
-from digit_generator.evaluation.networks.classifier import images_from_pixels, new_classifier
+from digit_generator.evaluation.networks.classifier import (
+    features_and_probabilities,
+    images_from_pixels,
+    new_classifier,
+)
 from digit_generator.evaluation.refine import (
     Crowding,
     Moments,
@@ -52,6 +56,17 @@ def test_a_reader_measures_the_frechet_distance_of_features_and_labels(
     # np.cov divides by N - 1, moments by N.
     assert ours == pytest.approx(frechet_distance(features[1], features[0]), rel=0.02)
     assert reader.distance(reader.real).item() == pytest.approx(0, abs=1e-2)
+
+
+def test_misread_is_what_the_network_takes_for_another_digit(draw: Callable[[int, int], Digits]) -> None:
+    digits = draw(100, 2)
+    network = new_classifier(protocol.SCOUT)
+    reader = Reader(network, draw(300, 1))
+    features = reader.features(images_from_pixels(digits.pixels), digits.labels)
+    ours = reader.misread_probability(features, torch.from_numpy(digits.labels)).item()
+    own = features_and_probabilities(network, digits.pixels)[1][np.arange(100), digits.labels]
+    assert ours == pytest.approx(1 - own.mean(), rel=1e-4)
+    assert ours == pytest.approx(0.9, abs=0.05)  # it has not learned to read
 
 
 def test_the_weights_draw_as_the_generator_does(tensors: dict[str, torch.Tensor]) -> None:

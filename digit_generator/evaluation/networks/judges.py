@@ -1,4 +1,5 @@
-"""The two classifiers that read digits: the judge of the card, and the scout of choices while developing.
+"""The classifiers that read digits: the judge of the card, the scout of choices while developing, and the
+readers by which weights are refined and z are chosen.
 
 `python -m digit_generator.evaluation.networks.judges --data-dir DIR` trains the judge and writes
 judge.safetensors.
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation.cache import Cache
@@ -23,6 +25,14 @@ from digit_generator.evaluation.networks.classifier import (
     training,
 )
 
+READERS = (
+    protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=True, seed=7772),
+    protocol.Training("strided", epochs=4, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7773),
+    protocol.Training(
+        "pooled", epochs=4, batch=256, rate=3e-3, weight_decay=1e-4, augment=True, seed=7775, bfloat16=True
+    ),
+)
+"""Made for the refinement and the choice alone: neither judge nor scout learns from them."""
 JUDGE_PATH = Path(__file__).with_name("judge.safetensors")
 
 
@@ -42,6 +52,14 @@ def scout(learned: Digits, cache: Cache, say: Callable[[str], object]) -> Classi
     if not path.exists():
         save_classifier(_trained(learned, protocol.SCOUT, say), path)
     return load_classifier(path, protocol.SCOUT)
+
+
+def taught(setting: protocol.Training, digits: Digits, classes: int = 10) -> Classifier:
+    """A classifier that has learned `digits.labels`, ready to read."""
+    network = new_classifier(setting, classes)
+    for _ in tqdm(training(network, digits, setting), total=setting.epochs, unit="epochs", desc="a reader"):
+        pass
+    return network.eval()
 
 
 @click.command()
