@@ -161,10 +161,8 @@ def drawings(
 def are_misread(pixels: Pixels, labels: Labels, readers: Sequence[Classifier]) -> NDArray[np.bool_]:
     """Which of pixels, uint8 [B, 28, 28], the readers do not take for their labels, bool [B]: those that get
     less than half of the probability, on average."""
-    own = [
-        features_and_probabilities(reader, pixels)[1][np.arange(len(labels)), labels] for reader in readers
-    ]
-    misread: NDArray[np.bool_] = np.mean(own, axis=0) < 0.5
+    each = [features_and_probabilities(reader, pixels)[1] for reader in readers]
+    misread: NDArray[np.bool_] = np.mean(each, axis=0)[np.arange(len(labels)), labels] < 0.5
     return misread
 
 

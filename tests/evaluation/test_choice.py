@@ -80,7 +80,12 @@ def test_the_command_writes_a_file_that_refuses_the_wanted_share(
     usual: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice_module, "mnist_from_folder", lambda *_: usual)
-    monkeypatch.setattr(choice_module, "_READERS", (replace(choice_module.READERS[0], epochs=1),))
+    monkeypatch.setattr(choice_module, "_READERS", (replace(choice_module.READERS[0], epochs=8, batch=32),))
+    found, taught = [], []
+    monkeypatch.setattr(choice_module, "drawings", lambda *words: found.append(drawings(*words)) or found[0])
+    monkeypatch.setattr(
+        choice_module, "learned_head", lambda *words: taught.append(words) or learned_head(*words)
+    )
     path = Path(shutil.copy(ROOT / "generator.pth", tmp_path))
     monkeypatch.setattr(neat_module.protocol, "LEARNED_IMAGES", 400)
     options = ["--data-dir", str(tmp_path), "--seeds", "50", "--reject", "0.3", "--reject-hands", "0.4"]
@@ -88,6 +93,10 @@ def test_the_command_writes_a_file_that_refuses_the_wanted_share(
     result = CliRunner().invoke(main, [str(path), *options])
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == str(choice_path(path))
+    (_, _, broken, misread), (_, _, faultless) = *found, *taught
+    assert (broken & ~misread).any()
+    assert (misread & ~broken).any()
+    np.testing.assert_array_equal(faultless, ~broken & ~misread)
     generator = DigitGenerator.load(path)
     assert generator.choice is not None
     assert generator.choice.record["refused"] == 0.3
