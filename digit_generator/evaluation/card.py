@@ -256,17 +256,17 @@ def _drawing(card: Card) -> str:
         "Every digit was drawn from the first z of its seed that the choice accepts. It rejected the first z "
         f"of {100 * drawing['first_z_refused']:.1f} % of the {drawing['seeds']:,} seeds drawn. The "
         "choice looks at the network before its last layer "
-        f"(`digit_generator/choose.py`, file `{drawing['choice_sha256'][:16]}…`). It learned which digits have "
-        "a broken shape, as the row below counts them, and which are misread by two networks that are no "
-        "judges of this card. No image was looked at and left out."
+        f"(`digit_generator/choose.py`, file `{drawing['choice_sha256'][:16]}…`). It learned which digits "
+        "have a broken shape, as the row below counts them, and which are misread by two networks that are "
+        "no judges of this card. No image was looked at and left out."
         if drawing["choice_sha256"]
         else "Every digit was drawn from the first z of its seed; no z was rejected and no image left out."
     )
     refined = (
         " The weights were refined after the training: moved until the features of such digits were nearer "
         "to those of the training images (`digit_generator/evaluation/refine.py`). The networks that gave "
-        "these features are no judges of this card, but the Fréchet distance and the own judge's row below are "
-        "of the same kind."
+        "these features are no judges of this card, but the Fréchet distance and the own judge's row below "
+        "are of the same kind."
         if drawing.get("refined")
         else ""
     )

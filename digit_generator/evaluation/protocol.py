@@ -17,7 +17,7 @@ different seeds: a generator chosen by the scout's figures has not been fitted t
 What is generated: image i of generation g is the digit of label i of the set compared against, drawn with
 seed g * N + i, where N is the size of that set. It is drawn as the generator ships: from the first z of its
 seed that the choice accepts (choose.py), finished by MNIST's scan rule (finish.py). The card says how many
-first z were refused; the choice never saw the judges, and no image is looked at and left out. The column
+first z were rejected; the choice never saw the judges, and no image is looked at and left out. The column
 `raw` is the same weights without both, the network's own pixels from every seed's first z; `classic`, the
 textbook recipe, is drawn in the same way. Both have fewer generations, GENERATIONS_BESIDE.
 

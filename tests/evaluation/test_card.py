@@ -139,7 +139,8 @@ def test_a_card_without_raw_is_told_as_well(card):
 def test_the_card_says_how_its_digits_were_drawn(card):
     text = markdown_from_card(card)
     assert "It rejected the first z of 19.3 % of the 30,000 seeds drawn." in text
-    assert "never saw the judges of this card (`digit_generator/choose.py`, file `efefefefefefefef…`)" in text
+    assert "(`digit_generator/choose.py`, file `efefefefefefefef…`)" in text
+    assert "misread by two networks that are no judges of this card" in text
     assert "were finished (version 3, `digit_generator/finish.py`)" in text
     assert "refined" not in text
     card["drawing"]["refined"] = True
