@@ -593,6 +593,25 @@ def test_what_is_pressed_while_the_page_asks_for_a_hand_is_not_lost(
         assert captions(page)[0] != "seed 0"
 
 
+def test_a_hand_is_asked_for_again_if_something_else_was_answered(
+    visit: Callable[..., Page], ours: Server, library: DigitGenerator
+) -> None:
+    page = visit(ours)
+    page.evaluate(
+        """() => addEventListener('click', ({ target }) => {
+            if (!target.closest('.st-key-large') || window.pressed) return
+            window.pressed = true
+            document.querySelector('.st-key-options summary').click()
+        }, true)"""
+    )
+    page.get_by_role("button", name="seed 3: show large").click()
+    expect(page.locator(".details .hand[data-of='3'] img")).to_have_count(10)
+    assert page.evaluate("window.pressed")
+    hand = [pixels(image) for image in page.locator(".details .hand img").all()]
+    np.testing.assert_array_equal(hand, library.hand(range(10), 3))
+    expect(page.get_by_label("First seed")).to_be_visible()
+
+
 def test_keys_pick_and_draw(visit: Callable[..., Page], ours: Server) -> None:
     page = visit(ours)
     page.keyboard.press("3")
