@@ -10,9 +10,9 @@
    rejected.
 4. What each position costs is measured (neat.py).
 
-What a broken shape is follows from the first 55,000 training images, by which the two networks learn to read.
-Judges that tell generated from real
-digits were tried as teachers as well, and made the digits worse: docs/experiments.md.
+What a broken shape is follows from the first 55,000 training images. From them, the two networks learn to
+read. Judges that tell generated from real digits were tried as teachers as well, and made the digits worse:
+docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -36,10 +36,7 @@ from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.data import Digits, EvaluationError, Labels, Pixels, mnist_from_folder
 from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
 from digit_generator.evaluation.neat import IMAGES, costs
-from digit_generator.evaluation.networks.classifier import (
-    Classifier,
-    features_and_probabilities,
-)
+from digit_generator.evaluation.networks.classifier import Classifier, features_and_probabilities
 from digit_generator.evaluation.networks.judges import READERS, judge, taught
 from digit_generator.evaluation.options import check_folders
 from digit_generator.evaluation.protocol import LEARNED_IMAGES
@@ -70,7 +67,7 @@ _BLOCK = 2000
     "--images", type=click.IntRange(100), default=IMAGES, show_default=True, help="To measure each position."
 )
 def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: int, images: int) -> None:
-    """Learn which z of FILE are rejected, and write the choice file beside it (five minutes).
+    """Learn which z of FILE are rejected, and write the choice file beside it (eight minutes).
 
     --reject and --reject-hands are of what comes without being asked for; neater positions reject at least
     as much.

@@ -32,7 +32,8 @@ READERS = (
         "pooled", epochs=4, batch=256, rate=3e-3, weight_decay=1e-4, augment=True, seed=7775, bfloat16=True
     ),
 )
-"""Made for the refinement and the choice alone: neither judge nor scout learns from them."""
+"""Networks for the refinement and the choice alone, from other seeds than the judge and the scout."""
+
 JUDGE_PATH = Path(__file__).with_name("judge.safetensors")
 
 
