@@ -410,9 +410,10 @@ def test_what_readme_says_of_the_quality_holds_for_the_card() -> None:
     value = {
         title: (figure("generated", title), figure("real", title)) for title in generated if title in real
     }
-    for judge in ("OCR judge", "own judge"):  # "almost as often as real ones"
+    # "almost as often as real ones", and "a little more often"
+    for judge, least, most in (("OCR judge", -1, 0), ("own judge", 0, 0.5)):
         drawn, written = value[f"Read as the digit asked for, {judge}"]
-        assert -1 < drawn - written < 0
+        assert least < drawn - written < most
     assert value[TOLD][0] > value[TOLD][1]  # "more often than by chance"
     assert value["Recall"][0] < value["Recall"][1]
     assert value["Train on synthetic, test on real"][0] < value["Train on synthetic, test on real"][1]
