@@ -23,6 +23,7 @@ from digit_generator.evaluation.networks.classifier import (
     images_from_pixels,
     new_classifier,
 )
+from digit_generator.evaluation.networks.judges import taught
 from digit_generator.evaluation.refine import (
     Crowding,
     Moments,
@@ -174,6 +175,26 @@ def test_refined_digits_are_nearer_to_the_real_ones(small: Digits, tensors: dict
 
     refined = refine_module.refined(generator, tensors, small, steps=40)
     assert distance(refined) < 0.97 * distance(Weights(tensors))
+
+
+def test_the_more_misread_digits_weigh_the_fewer_there_are(
+    small: Digits, tensors: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = DigitGenerator.load(ROOT / "generator.pth")
+    learned = replace(QUICK, epochs=4, batch=32)
+    monkeypatch.setattr(refine_module, "READERS", (learned,))
+    reader = Reader(taught(learned, small), small)
+    labels = np.tile(np.arange(10), 60)
+    z = torch.from_numpy(generator.latents(range(600), labels)).float()
+
+    def misread(weight: float) -> float:
+        monkeypatch.setattr(refine_module, "_MISREAD_WEIGHT", weight)
+        weights = refine_module.refined(generator, tensors, small, steps=40)
+        with torch.no_grad():
+            features = reader.features(seen(weights.images(z, labels), labels, np.arange(600)), labels)
+            return reader.misread_probability(features, torch.from_numpy(labels)).item()
+
+    assert misread(300) < 0.95 * misread(0)
 
 
 def test_the_command_writes_weights_and_where_they_come_from(small: Digits, tmp_path: Path) -> None:
