@@ -89,10 +89,21 @@ def main() -> None:
         st.caption("A small neural network generates digits that nobody wrote.")
     initial = initial_state("draw", state_from_address)
     count = st.session_state.get("count", initial["count"])
-    show_digits(initial, problem, count)
+    with st.container(key="pick_and_draw", horizontal=True, vertical_alignment="center"):
+        st.session_state["draw.all"] = True  # the pictures follow
+        show_digits_to_pick(initial, count)
+        show_digits(initial, problem, count)
     with st.expander("How it works"):
         st.markdown(HOW_IT_WORKS)
     show_asked(initial, count)
+
+
+@st.fragment(key="pick")
+def show_digits_to_pick(initial: dict[str, Any], count: int) -> None:
+    """Ten buttons. A part of its own: the pictures change by the other button, which need not run it."""
+    pick_digit("Digit", "digit", initial["digit"])
+    if not st.session_state.pop("draw.all", False):
+        run_all_if_missed(initial, count)
 
 
 @st.fragment(key="digits")
@@ -102,10 +113,8 @@ def show_digits(initial: dict[str, Any], problem: str, count: int) -> None:
     count_now = st.session_state.get("count", initial["count"])
     if (problem_now, count_now) != (problem, count):
         st.rerun()
-    with st.container(key="controls", horizontal=True, vertical_alignment="center"):
-        pick_digit("Digit", "digit", initial["digit"])
-        label = f"Generate {count} Image{'s' * (count > 1)}"
-        st.button(label, type="primary", key="generate", on_click=draw_next, args=(initial,))
+    label = f"Generate {count} Image{'s' * (count > 1)}"
+    st.button(label, type="primary", key="generate", on_click=draw_next, args=(initial,))
     shown = what_is_shown(loaded, count, initial)
     drawings = draw(shown)
     is_first = (shown.digit, shown.seeds[0]) == (initial["digit"], initial["seed"])
@@ -128,16 +137,22 @@ def show_asked(initial: dict[str, Any], count: int) -> None:
         pills = f"bring_back_{press}"
         st.pills("Before", range(before.MAX), key=pills, on_change=bring_back, args=(pills, press))
         st.pills("Large picture", range(count), key="large", on_change=ask_for_details)
-        loaded, _ = generator_or_placeholder()
-        shown = what_is_shown(loaded, count, initial)
-        # What a visitor sets while app.js asks comes in one message, for which Streamlit runs one part only.
-        if st.session_state.get("draw.seen") != what_was_set(shown):
-            st.rerun()
+        shown = run_all_if_missed(initial, count)
         asked, at = st.session_state.get("draw.details", (None, 0))
         if asked == drawn(initial) and at < count:
             pixels = pixels_of(shown, shown.digit, shown.seeds)[at]
             hand = hand_of(shown, shown.seeds[at]) if count <= FIVE else None
             st.html(Html(html_from_details(shown.key, at, pixels, hand, ink=shown.ink)))
+
+
+def run_all_if_missed(initial: dict[str, Any], count: int) -> Shown:
+    """What is shown. The whole page runs if show_digits would now show something else: what a visitor does at
+    one moment comes in one message, for which Streamlit runs one part only."""
+    loaded, _ = generator_or_placeholder()
+    shown = what_is_shown(loaded, count, initial)
+    if st.session_state.get("draw.seen") != what_was_set(shown):
+        st.rerun()
+    return shown
 
 
 def state_from_address(address: Address) -> dict[str, Any]:
@@ -186,7 +201,7 @@ def what_is_shown(loaded: Generator, count: int, initial: dict[str, Any]) -> Sho
 
 def what_was_set(shown: Shown) -> tuple[object, ...]:
     """All that show_digits follows: another one where it would show something else."""
-    return shown.key, *(st.session_state.get(key) for key in ("digit", "count", "options", "draw.style"))
+    return shown.key, *(st.session_state.get(key) for key in ("count", "options", "draw.style"))
 
 
 def style_controls_and_notes(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from PIL import Image
 
+from digit_generator.render import png_from_picture
 from screens.picture import source_from_png
 
 KEY = "latents"
@@ -21,9 +20,7 @@ _sliders = st.components.v2.component(
 
 def sprite_from_pixels(pixels: npt.NDArray[np.uint8]) -> str:
     """Frames, uint8 [F, 28, 28] -> the `src` of one image with all frames stacked vertically."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.reshape(-1, 28)).save(buffer, "PNG")
-    return source_from_png(buffer.getvalue())
+    return source_from_png(png_from_picture(pixels.reshape(-1, 28)))
 
 
 def latents_component(

@@ -593,6 +593,19 @@ def test_what_is_pressed_while_the_page_asks_for_a_hand_is_not_lost(
         assert captions(page)[0] != "seed 0"
 
 
+def test_a_digit_picked_at_the_moment_of_the_press_is_drawn(visit: Callable[..., Page], ours: Server) -> None:
+    page = visit(ours)
+    page.evaluate(
+        """async () => {
+            document.querySelectorAll('.st-key-digit [role=radio]')[3].click()
+            for (let i = 0; i < 10; i++) await null
+            document.querySelector('.st-key-generate button').click()
+        }"""
+    )
+    expect(page.get_by_role("heading", name="Five images of 3")).to_be_visible()
+    assert captions(page)[0] != "seed 0"
+
+
 def test_a_hand_is_asked_for_again_if_something_else_was_answered(
     visit: Callable[..., Page], ours: Server, library: DigitGenerator
 ) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 
 import click
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from tqdm import tqdm
 
 from digit_generator.cli.options import Mistake, generator_from_weights, weights_option, write_file
@@ -17,7 +15,7 @@ from digit_generator.generate import DigitGenerator, pixels_from_images
 from digit_generator.hand import MAX_DIGITS as MAX_OF_A_HAND
 from digit_generator.hand import SUFFIX, Found, costs_of_digits, hand_from_digits, too_far
 from digit_generator.normalize import MAX_DIGITS, MAX_MEGAPIXELS, normalized_digits
-from digit_generator.render import png_from_pixels, sheet_from_pixels
+from digit_generator.render import png_from_picture, png_from_pixels, sheet_from_pixels
 
 
 @click.command(
@@ -57,7 +55,7 @@ def normalize(picture: Path, out: Path, steps: bool) -> None:
     files = {path: png_from_pixels(digit) for path, digit in zip(names, found.pixels, strict=True)}
     for number, (name, step) in enumerate(found.steps.items() if steps else (), start=1):
         end = f"step_{number}_{name}.png"
-        files[out.with_name(f"{out.stem}_{end}") if one else out / end] = _png(step)
+        files[out.with_name(f"{out.stem}_{end}") if one else out / end] = png_from_picture(step)
     for path in files:
         if path.resolve() == picture.resolve():
             raise Mistake(f"{path} is the picture itself: choose another place with --out.")
@@ -148,10 +146,3 @@ def sheet_of_hand(generator: DigitGenerator, written: npt.NDArray[np.uint8], fou
     ten = generator.variant(in_hand=found.hand).hand(range(10), 0)
     blank = np.zeros((-len(written) % 10, 28, 28), np.uint8)
     return sheet_from_pixels(np.concatenate([written, blank, drawn, blank, ten]), columns=10, scale=4)
-
-
-def _png(picture: npt.NDArray[np.uint8]) -> bytes:
-    """uint8 [H, W], or [H, W, 3] in colour -> a PNG of it."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
-    return buffer.getvalue()

@@ -17,8 +17,8 @@ from digit_generator.dataset.plan import DatasetError
 from digit_generator.generate import MAX_SEED, checked_whole
 from digit_generator.lines.formats import shard_bytes
 from digit_generator.lines.source import BEFORE, LineSource
-from digit_generator.lines.write import SHARD_SIZE, identity_of_set, png_of, shard_item
-from digit_generator.render import is_whole_png
+from digit_generator.lines.write import SHARD_SIZE, identity_of_set, shard_item
+from digit_generator.render import is_whole_png, png_from_picture
 
 if TYPE_CHECKING:
     import pyarrow
@@ -91,4 +91,5 @@ def write_line_shards(
 
 def _bytes_of_a_line(source: LineSource, count: int) -> int:
     """Of disk, rather more than less: from the first few, with room for longer ones."""
-    return max(2 * len(png_of(picture)) for picture in source.pictures(range(min(count, _SAMPLE))))
+    first = source.pictures(range(min(count, _SAMPLE)))
+    return max(2 * len(png_from_picture(picture.pixels)) for picture in first)

@@ -6,14 +6,11 @@ there; it goes when the set is whole, and manifest.json comes. In shards, what i
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
-
-from PIL import Image
 
 from digit_generator import __version__
 from digit_generator.dataset.folder import (
@@ -41,6 +38,7 @@ from digit_generator.lines.formats import (
 from digit_generator.lines.looks import Picture
 from digit_generator.lines.source import BEFORE, LineSource
 from digit_generator.number import in_order
+from digit_generator.render import png_from_picture
 
 MAX_LINES = 10_000_000
 MAX_ON_PAGE = 100
@@ -151,7 +149,7 @@ def _write_pictures(work: _Work, rows: dict[str, dict[str, Any]]) -> None:
         with (work.out / JOURNAL).open("a", encoding="utf-8") as journal:
             for number, picture in work.pictures(missing):
                 record = _record(names[number], picture, work.source)
-                _write_pair(work, record, png_of(picture), rows)
+                _write_pair(work, record, png_from_picture(picture.pixels), rows)
                 journal.write(json.dumps(record) + "\n")
                 journal.flush()
     finally:  # also when it is stopped: what is there is a set
@@ -190,14 +188,7 @@ def _write_shards(work: _Work) -> None:
 def shard_item(source: LineSource, number: int, picture: Picture) -> tuple[str, bytes, dict[str, Any]]:
     """Key, PNG and record of line `number`, as formats.shard_bytes takes them."""
     key = f"{number:08}"
-    return key, png_of(picture), _record(f"{key}.png", picture, source)
-
-
-def png_of(picture: Picture) -> bytes:
-    """A PNG, grey or in colour."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture.pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    return key, png_from_picture(picture.pixels), _record(f"{key}.png", picture, source)
 
 
 def _record(name: str, picture: Picture, source: LineSource) -> dict[str, Any]:
