@@ -147,12 +147,19 @@ def choosy(
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, one for all browser tests of a process."""
+    """Chromium or its headless shell, one for all browser tests of a process."""
     try:
-        with chromium() as browser:
+        with chromium(shell=True) as browser:
             yield browser
     except FileNotFoundError as error:
         pytest.exit(str(error), returncode=2)
+
+
+@pytest.fixture(scope="session")
+def whole_browser(browser: Browser) -> Iterator[Browser]:
+    """Chromium itself: in its headless shell, copying a picture never ends."""
+    with chromium(beside=browser) as whole:
+        yield whole
 
 
 @pytest.fixture

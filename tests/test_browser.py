@@ -122,7 +122,7 @@ def library(weights_file: Path) -> DigitGenerator:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """visit(server, device) -> the page as a new visitor opens it, once its pictures are there.
 
     Whatever a test does, no page may ask another host for anything or complain in the console.
@@ -132,7 +132,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     def open_page(
         server: Server, device: dict | None = None, path: str | None = None, **options: object
     ) -> Page:
-        context = browser.new_context(**{**(device or DESKTOP), **options})
+        copies = "permissions" in options
+        opened = request.getfixturevalue("whole_browser") if copies else browser
+        context = opened.new_context(**{**(device or DESKTOP), **options})
         contexts.append(context)
         context.on(
             "request",

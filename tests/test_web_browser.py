@@ -83,7 +83,7 @@ def make_weights(weights: Path, folder: Path) -> None:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """visit(url, device) -> the page as a new visitor opens it, once it can be used.
 
     Whatever a test does, no page may ask another host for anything, and none may complain in the console,
@@ -99,7 +99,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         complaining: bool = False,
         **options,
     ) -> Page:
-        context = browser.new_context(**{**(device or DESKTOP), **options})
+        copies = "permissions" in options
+        opened = request.getfixturevalue("whole_browser") if copies else browser
+        context = opened.new_context(**{**(device or DESKTOP), **options})
         contexts.append(context)
         home = re.match(r"\w+://[^/]*/", url)[0]
         context.on(

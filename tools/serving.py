@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT = 60  # seconds
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+SHELL = "chromium-headless-shell"
 
 
 @dataclass(frozen=True)
@@ -123,19 +124,25 @@ def serve_files(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Chromium without a window, until the block is left. FileNotFoundError where there is none."""
+def chromium(*, shell: bool = False, beside: Browser | None = None) -> Iterator[Browser]:
+    """Chromium without a window, until the block is left. FileNotFoundError where there is none.
+
+    shell: rather its headless shell, which opens pages in half of the processor's time, where that is
+    installed. beside: another one that is open; Playwright is started once.
+    """
     from playwright.sync_api import sync_playwright
 
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    names = [SHELL, *NAMES] if shell else NAMES
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if not path or not shutil.which(path):
         raise FileNotFoundError(
-            f"Chromium was not found ({path or ', '.join(NAMES)}): install Debian's package chromium, "
+            f"Chromium was not found ({path or ', '.join(names)}): install Debian's package chromium, "
             "or set CHROMIUM to the path of a Chromium or Chrome"
         )
     arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--force-color-profile=srgb"]
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments + quiet)
+    with ExitStack() as stack:
+        kind = beside.browser_type if beside else stack.enter_context(sync_playwright()).chromium
+        browser = kind.launch(executable_path=path, args=arguments + quiet)
         yield browser
         browser.close()

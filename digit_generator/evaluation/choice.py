@@ -45,7 +45,7 @@ from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
 _READERS = READERS[:2]  # the third would take as long as all the rest
-REJECTED = (0.08, 0.12, 0.16, 0.22, 0.3)
+REJECTED = (0.06, 0.12, 0.16, 0.22, 0.3)
 """Of the first z of a digit, by position; of the first z of a hand, HANDS_REJECTED."""
 HANDS_REJECTED = (0.2, 0.3, 0.5, 0.7, 0.85)
 
