@@ -321,7 +321,7 @@ def test_a_number_that_falls_out_of_line_is_brought_back(shipped: DigitGenerator
 def test_a_one_is_not_made_wide_by_a_speck_beside_it(
     shipped: DigitGenerator, controls: StyleControls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    z, labels = latents_from_seeds(range(120)), [1] * 120
+    z, labels = latents_from_seeds(range(600)), [1] * 600
 
     def tails(places: np.ndarray) -> np.ndarray:
         return estimated_tails((shipped.images(places, labels)[:, 0] + 1) / 2)[0]
@@ -333,7 +333,7 @@ def test_a_one_is_not_made_wide_by_a_speck_beside_it(
 
     assert specked() < 0.1
     monkeypatch.setattr("digit_generator.style._TAIL_WEIGHT", 0)
-    assert specked() > 0.2, "else this test could not fail"
+    assert specked() > 0.5, "else this test could not fail"
 
 
 def test_a_1_with_a_speck_gets_narrow_by_losing_it(
@@ -366,4 +366,4 @@ def test_a_walk_that_finds_other_places_has_another_number(
     plain = shipped.variant(raw=True, every_z=True)
     drawn = [styled_digits(plain, digit, range(5), style, controls).tobytes() for digit in range(10)]
     found = style_module._WALK, hashlib.sha256(b"".join(drawn)).hexdigest()[:16]
-    assert found == (3, "fa7b9982628ac402")
+    assert found == (3, "d90acd2b16318a47")
