@@ -67,6 +67,14 @@ def test_a_sheet_holds_every_digit_in_its_place(count: int, columns: int, gap: i
     assert np.count_nonzero(picture) == pixels.size
 
 
+@pytest.mark.parametrize("scale", [1, 4])
+def test_a_sheet_takes_fewer_bytes_than_other_programs_need(scale: int) -> None:
+    digits = PlaceholderGenerator().digits([*range(10)] * 10, [*range(100)])
+    sheet, usual = sheet_from_pixels(digits, columns=10, scale=scale), io.BytesIO()
+    Image.fromarray(decoded(sheet)).save(usual, "PNG")
+    assert len(sheet) < 0.95 * usual.tell()
+
+
 @pytest.mark.parametrize("scale", [0, -1, 65])
 def test_other_scales_are_refused(scale: int) -> None:
     with pytest.raises(ValueError, match="expected a whole number from 1 to 64"):
