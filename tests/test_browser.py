@@ -256,6 +256,26 @@ def test_five_pictures_in_one_row_enlarged_and_at_their_original_size(
     assert_nothing_to_scroll_sideways(page)
 
 
+@DEVICES
+def test_the_button_stands_beside_the_ten_digits_and_on_a_phone_below(
+    visit: Callable[..., Page], ours: Server, device: dict
+) -> None:
+    page = visit(ours, device)
+    digits = [page.get_by_role("radio", name=str(digit), exact=True).bounding_box() for digit in range(10)]
+    button = page.get_by_role("button", name="Generate 5 Images").bounding_box()
+    last = digits[-1]
+    if device is DESKTOP:
+        assert len({box["y"] for box in digits}) == 1
+        middle = button["y"] + button["height"] / 2
+        assert last["y"] < middle < last["y"] + last["height"]
+        assert last["x"] + last["width"] < button["x"]
+        assert button["x"] + button["width"] <= device["viewport"]["width"]
+        assert button["width"] < 300
+    else:
+        assert button["y"] >= last["y"] + last["height"]
+        assert button["width"] > 0.8 * device["viewport"]["width"]
+
+
 def test_five_in_one_row_at_every_width(visit: Callable[..., Page], ours: Server) -> None:
     page = visit(ours)
     for width in (1920, 1024, 768, 600, 360, 320):

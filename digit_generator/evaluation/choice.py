@@ -34,7 +34,7 @@ from digit_generator.bulk import BulkGenerator
 from digit_generator.choose import HIDDEN, UNITS, Choice, bytes_from_choice, choice_path
 from digit_generator.cli.options import Mistake, replace_unprintable
 from digit_generator.evaluation.data import Digits, EvaluationError, Labels, Pixels, mnist_from_folder
-from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
+from digit_generator.evaluation.measures.broken_shapes import Counted, are_broken, counted_shapes, excess
 from digit_generator.evaluation.neat import IMAGES, costs
 from digit_generator.evaluation.networks.classifier import Classifier, features_and_probabilities
 from digit_generator.evaluation.networks.judges import READERS, judge, taught
@@ -81,8 +81,8 @@ def main(file: Path, data_dir: Path, reject: float, reject_hands: float, seeds: 
         raise Mistake(str(error)) from error
     learned = train[:LEARNED_IMAGES]
     readers = [taught(setting, learned) for setting in _READERS]
-    hidden, labels, broken, misread = drawings(generator, learned, seeds, readers)
-    arrays = learned_head(hidden, labels, ~(broken | misread))
+    hidden, labels, broken, misread, too_many = drawings(generator, learned, seeds, readers)
+    arrays = learned_head(hidden, labels, ~(broken | misread) * (1 - too_many))
     record: dict[str, Any] = {
         "weights_sha256": generator.digest,
         "digit_bound": 0.0,
@@ -138,21 +138,22 @@ def positions_from_scores(
 
 def drawings(
     generator: DigitGenerator, real: Digits, seeds: int, readers: Sequence[Classifier]
-) -> tuple[NDArray[np.float32], Labels, NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float32], Labels, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
     """What teaches the head, all ten digits of each seed, B = 10 seeds: the last hidden layer, float32
     [B, 1024], labels [B], and which have a broken shape and which are misread, bool [B] each."""
     bulk, counted_real = BulkGenerator(generator), counted_shapes(real.pixels)
     labels = np.tile(np.arange(10), seeds)
     each_seed = np.repeat(np.arange(FIRST_SEED, FIRST_SEED + seeds), 10)
-    hidden, broken, misread = [], [], []
+    hidden, counted, misread = [], [], []
     for start in tqdm(range(0, len(labels), _BLOCK), unit="blocks", desc="digits that teach"):
         part = slice(start, start + _BLOCK)
         z = bulk.latents(each_seed[part].tolist(), labels[part])
         pixels = bulk.pixels(z, labels[part], each_seed[part])
         hidden.append(generator.hidden(z, generator.label_emb[labels[part]]).astype(np.float32))
-        broken.append(are_broken(counted_shapes(pixels), labels[part], counted_real, real.labels))
+        counted.append(counted_shapes(pixels))
         misread.append(are_misread(pixels, labels[part], readers))
-    return np.concatenate(hidden), labels, np.concatenate(broken), np.concatenate(misread)
+    compared = Counted(*map(np.concatenate, zip(*counted, strict=True))), labels, counted_real, real.labels
+    return (np.concatenate(hidden), labels, are_broken(*compared), np.concatenate(misread), excess(*compared))
 
 
 def are_misread(pixels: Pixels, labels: Labels, readers: Sequence[Classifier]) -> NDArray[np.bool_]:
@@ -179,7 +180,7 @@ class Head(nn.Module):
 
 
 def learned_head(
-    hidden: NDArray[np.float32], labels: Labels, faultless: NDArray[np.bool_]
+    hidden: NDArray[np.float32], labels: Labels, faultless: NDArray[np.floating[Any] | np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
     """The head's arrays, named and shaped as in choose.py. Its score is the logit of no fault."""
     middle, spread = hidden.mean(axis=0), hidden.std(axis=0) + 1e-6

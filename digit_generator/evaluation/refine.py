@@ -5,15 +5,16 @@
 The generator learns from its own grey images, and people see them chosen (choose.py) and finished
 (finish.py). So after the training the weights are moved a little, led by what people see:
 
-1. Three networks learn to read digits and one to see broken shapes. They are made for this alone: neither the
-   scout, by which choices are made, nor the judges of the card take part.
+1. Three networks learn to read digits, and one to see faults of shape: broken shapes, and gaps and loops that
+   come more often than in real digits. They are made for this alone: neither the scout, by which choices are
+   made, nor the judges of the card take part.
 2. Each step draws digits as they ship: with labels as frequent as MNIST's, from z that the choice accepts,
    finished.
 3. The loss is how far the readers' features of these digits are from those of the training images: the
    Fréchet distance (frechet.py), backpropagated (Mathiasen and Hvilshøj 2020, arXiv:2009.14075). Three terms
-   are added, each with a weight: the probability of a broken shape; the probability that a digit is misread,
-   by the readers; and the crowding, which is the mean logarithm of the density of the last steps' digits at
-   those of this one. Minus the crowding estimates the entropy of what is drawn (Ahmad and Lin 1976,
+   are added, each with a weight: the probability of a fault of shape; the probability that a reader takes a
+   digit for another one; and the crowding, which is the mean logarithm of the density of the last steps'
+   digits at those of this one. Minus the crowding estimates the entropy of what is drawn (Ahmad and Lin 1976,
    doi:10.1109/TIT.1976.1055550): digits keep their distance from each other, and variety is not lost.
 4. The gradient passes the finish as if it changed nothing (straight through: Bengio et al. 2013,
    arXiv:1308.3432).
@@ -52,7 +53,7 @@ from digit_generator.evaluation.data import (
     mnist_from_folder,
     random_part,
 )
-from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes
+from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes, excess
 from digit_generator.evaluation.networks.classifier import (
     Classifier,
     device,
@@ -66,17 +67,19 @@ from digit_generator.finish import finished_pixels
 from digit_generator.generate import BATCHNORM_EPS, LEAKY_SLOPE, DigitGenerator
 from digit_generator.weights import WeightsError, arrays_from_file
 
-BROKEN = protocol.Training(
+FAULTS = protocol.Training(
     "strided", epochs=3, batch=256, rate=2e-3, weight_decay=1e-4, augment=False, seed=7774, bfloat16=True
 )
 DRAWN = 140_000
-"""Digits of every z that show the fourth network what is broken, beside the training images."""
+"""Digits of every z that show the fourth network what is a fault, beside the training images."""
 STEPS = 480
 _BATCH, _RATE = 1000, 1e-5
 _WARM_UP = 20  # steps in which the rate rises; it falls to 0 by a cosine
 _FRESH = 0.1
 """What a batch counts in the moving averages of the moments: it has too few digits for a covariance."""
-_BROKEN_WEIGHT = _MISREAD_WEIGHT = 8.0
+_OF_EACH = 0.5
+"""What the distance digit by digit counts, beside that of all digits together."""
+_FAULT_WEIGHT = _MISREAD_WEIGHT = 8.0
 _CROWDING_WEIGHT = 0.3
 _REMEMBERED = 8
 """Steps whose digits make the density."""
@@ -85,11 +88,11 @@ _KERNEL = 0.25
 _NEIGHBOUR, _AMONG = 5, 10_000  # the fifth among 10,000 training images
 _AVERAGED = 0.05  # what a step counts in the averaged weights, which are written
 _FIRST_SEED, _FIRST_SHOWN = 4_000_000_000, 4_050_000_000  # seeds that nobody else uses
-_LABELS_SEED = 707
+_RANDOM_SEED = 707  # of the labels, and of what is called a fault
 
 
 class Moments(NamedTuple):
-    """Mean [F] and mean outer product [F, F], float64, of a set of features."""
+    """Mean [F] and mean outer product [F, F] of features, float64; or ten: [10, F] and [10, F, F]."""
 
     mean: Tensor
     outer: Tensor
@@ -99,16 +102,66 @@ class Moments(NamedTuple):
         """features float64 [N, F]."""
         return cls(features.mean(dim=0), features.T @ features / len(features))
 
+    @classmethod
+    def of_each(cls, features: Tensor, labels: Tensor) -> Moments:
+        """Those of each digit; features float64 [N, F], labels int64 [N], in which all ten occur."""
+        each = [cls.of(features[labels == digit]) for digit in range(10)]
+        return cls(*(torch.stack(part) for part in zip(*each, strict=True)))
+
     def moved(self, to: Moments, share: float) -> Moments:
         return Moments(*(torch.lerp(old, new, share) for old, new in zip(self, to, strict=True)))
 
+    def detached(self) -> Moments:
+        return Moments(self.mean.detach(), self.outer.detach())
+
     @property
     def covariance(self) -> Tensor:
-        return self.outer - torch.outer(self.mean, self.mean)
+        return self.outer - self.mean[..., :, None] * self.mean[..., None, :]
+
+
+class Target:
+    """Moments of training images, and how far others are from them; or ten, and how far each digit is."""
+
+    def __init__(self, moments: Moments) -> None:
+        self.moments = moments
+        values, vectors = torch.linalg.eigh(moments.covariance)
+        self.root = (vectors * values.clamp(min=0).sqrt()[..., None, :]) @ vectors.mT
+
+    def distance(self, moments: Moments) -> Tensor:
+        """The Fréchet distance, as frechet.frechet_distance has it, [] or [10]."""
+        product = self.root @ moments.covariance @ self.root
+        values = torch.linalg.eigvalsh(product + 1e-8 * torch.eye(product.shape[-1]).to(product))
+        shift = ((moments.mean - self.moments.mean) ** 2).sum(dim=-1)
+        traces = _trace(moments.covariance) + _trace(self.moments.covariance)
+        distance: Tensor = shift + traces - 2 * values.clamp(min=1e-12).sqrt().sum(dim=-1)
+        return distance
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    trace: Tensor = matrices.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
+    return trace
+
+
+class Compared(NamedTuple):
+    """The moments of all digits together, with the label as ten more features, and of each digit."""
+
+    all: Moments
+    each: Moments
+
+    @classmethod
+    def of(cls, features: Tensor, labels: Tensor) -> Compared:
+        """features float64 [N, F + 10], as a reader gives them; labels int64 [N]."""
+        return cls(Moments.of(features), Moments.of_each(features[:, :-10], labels))
+
+    def moved(self, to: Compared, share: float) -> Compared:
+        return Compared(self.all.moved(to.all, share), self.each.moved(to.each, share))
+
+    def detached(self) -> Compared:
+        return Compared(self.all.detached(), self.each.detached())
 
 
 class Reader:
-    """A network whose features are compared, and the moments of those of the training images."""
+    """A network whose features are compared, and those of the training images, with which they are."""
 
     def __init__(self, network: Classifier, real: Digits, *, bfloat16: bool = False) -> None:
         self.network = network.eval().requires_grad_(False)
@@ -122,9 +175,9 @@ class Reader:
             # Features vary by 1 on average, as in the card; the label stays as it is.
             self.unit = float(features[:, :-10].var(dim=0).mean().sqrt())
             features[:, :-10] /= self.unit
-            self.real = Moments.of(features)
-            values, vectors = torch.linalg.eigh(self.real.covariance)
-            self.root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+            labels = torch.from_numpy(real.labels).to(features.device)
+            self.shares = torch.bincount(labels, minlength=10).double() / len(labels)
+            self.all, self.each = map(Target, Compared.of(features, labels))
 
     def features(self, images: Tensor, labels: Labels) -> Tensor:
         """images float32 [B, 1, 28, 28] in [0, 1] -> float64 [B, F + 10]: features, and which digit it is."""
@@ -139,14 +192,10 @@ class Reader:
         probability: Tensor = 1 - logits.softmax(dim=1).gather(1, labels[:, None]).mean()
         return probability
 
-    def distance(self, moments: Moments) -> Tensor:
-        """The Fréchet distance to the training images, as frechet.frechet_distance has it."""
-        shift = moments.mean - self.real.mean
-        product = self.root @ moments.covariance @ self.root
-        values = torch.linalg.eigvalsh(product + 1e-8 * torch.eye(len(product)).to(product))
-        traces = torch.trace(moments.covariance) + torch.trace(self.real.covariance)
-        distance: Tensor = shift @ shift + traces - 2 * values.clamp(min=1e-12).sqrt().sum()
-        return distance
+    def distance(self, now: Compared) -> Tensor:
+        """The mean of two distances to the training images: of all digits, and digit by digit on average."""
+        each = (self.each.distance(now.each) * self.shares).sum()
+        return _OF_EACH * each + (1 - _OF_EACH) * self.all.distance(now.all)
 
 
 class Crowding:
@@ -215,8 +264,8 @@ def seen(images: Tensor, labels: Labels, seeds: Labels) -> Tensor:
     return finished + (plain - plain.detach())
 
 
-def broken_probability(network: Classifier, images: Tensor) -> Tensor:
-    """The mean probability of class 1, a broken shape."""
+def fault_probability(network: Classifier, images: Tensor) -> Tensor:
+    """The mean probability of class 1, a fault of shape."""
     probability: Tensor = network(images).softmax(dim=1)[:, 1].mean()
     return probability
 
@@ -224,9 +273,9 @@ def broken_probability(network: Classifier, images: Tensor) -> Tensor:
 def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits, steps: int) -> Weights:
     """Weights whose digits are nearer to `train`. tensors: those of `generator`, by name."""
     readers = [Reader(taught(setting, train), train, bfloat16=setting.bfloat16) for setting in READERS]
-    broken = taught(BROKEN, _shown_broken(generator, train), classes=2).requires_grad_(False)
+    faults = taught(FAULTS, _shown_faults(generator, train), classes=2).requires_grad_(False)
     choosing = BulkGenerator(generator)
-    labels_rng = np.random.RandomState(_LABELS_SEED)
+    labels_rng = np.random.RandomState(_RANDOM_SEED)
     first = _FIRST_SEED
 
     def drawn(weights: Weights) -> tuple[Tensor, Labels]:
@@ -251,7 +300,8 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
         crowding = Crowding(torch.cat(real), some.labels)
         first_read = [read(*drawn(weights)) for _ in range(round(2 / _FRESH))]
         each_read = zip(*(features for features, _, _ in first_read), strict=True)
-        moments = [Moments.of(torch.cat(features)) for features in each_read]
+        digits = torch.cat([digits for _, _, digits in first_read])
+        averages = [Compared.of(torch.cat(features), digits) for features in each_read]
         for _, together, digits in first_read:
             crowding.remember(together, digits)
     optimizer = torch.optim.Adam(weights.learning, _RATE, (0.9, 0.99))
@@ -265,9 +315,11 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
         # Compare what is drawn with the training images.
         batch, labels = drawn(weights)
         features, together, digits = read(batch, labels)
-        moments = [old.moved(Moments.of(now), _FRESH) for old, now in zip(moments, features, strict=True)]
-        distances = [reader.distance(now) for reader, now in zip(readers, moments, strict=True)]
-        share = broken_probability(broken, batch)
+        averages = [
+            old.moved(Compared.of(now, digits), _FRESH) for old, now in zip(averages, features, strict=True)
+        ]
+        distances = [reader.distance(now) for reader, now in zip(readers, averages, strict=True)]
+        share = fault_probability(faults, batch)
         each_misread = [
             reader.misread_probability(now, digits) for reader, now in zip(readers, features, strict=True)
         ]
@@ -275,13 +327,13 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
         crowded = crowding.of(together, digits)
         # A batch moves the averages by _FRESH of what it would move them alone.
         loss = sum(distances, torch.zeros(())) / _FRESH + _CROWDING_WEIGHT * crowded
-        loss = loss + _BROKEN_WEIGHT * share + _MISREAD_WEIGHT * misread
+        loss = loss + _FAULT_WEIGHT * share + _MISREAD_WEIGHT * misread
 
         # Update the weights, and their average.
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        moments = [Moments(*(tensor.detach() for tensor in now)) for now in moments]
+        averages = [now.detached() for now in averages]
         crowding.remember(together, digits)
         with torch.no_grad():
             for mean, now in zip(averaged.learning, weights.learning, strict=True):
@@ -291,8 +343,12 @@ def refined(generator: DigitGenerator, tensors: dict[str, Tensor], train: Digits
     return averaged
 
 
-def _shown_broken(generator: DigitGenerator, train: Digits) -> Digits:
-    """Training images and finished digits of every z, labelled 0 for whole and 1 for broken."""
+def _shown_faults(generator: DigitGenerator, train: Digits) -> Digits:
+    """Training images and finished digits of every z, labelled 1 for a fault of shape and 0 for none.
+
+    Broken shapes are faults. Of drawn digits with pieces and holes that come too often, so many are called
+    faults, at random, that those left are as frequent as in training images.
+    """
     labels = np.tile(np.arange(10), DRAWN // 10)
     seeds = np.arange(_FIRST_SHOWN, _FIRST_SHOWN + len(labels))
     every = BulkGenerator(generator.variant(every_z=True))
@@ -303,12 +359,10 @@ def _shown_broken(generator: DigitGenerator, train: Digits) -> Digits:
             for part in tqdm(parts, unit="blocks", desc="digits that teach")
         ]
     )
-    counted = counted_shapes(train.pixels)
-    told = [
-        are_broken(counted_there, labels, counted, train.labels).astype(np.int64)
-        for counted_there, labels in ((counted, train.labels), (counted_shapes(pixels), labels))
-    ]
-    return Digits(np.concatenate([train.pixels, pixels]), np.concatenate(told))
+    real, drawn = (counted_shapes(train.pixels), train.labels), (counted_shapes(pixels), labels)
+    at_random = np.random.RandomState(_RANDOM_SEED).random_sample(len(labels))
+    told = [are_broken(*real, *real), are_broken(*drawn, *real) | (at_random < excess(*drawn, *real))]
+    return Digits(np.concatenate([train.pixels, pixels]), np.concatenate(told).astype(np.int64))
 
 
 @click.command()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digit_generator.evaluation.measures.broken_shapes import Counted, broken_shapes, counted_shapes
+from digit_generator.evaluation.measures.broken_shapes import Counted, broken_shapes, counted_shapes, excess
 
 
 def image(*boxes, holes=()):
@@ -81,3 +81,20 @@ def test_a_pair_is_usual_from_one_in_a_hundred_on():
     assert (figures["share"], figures["per_digit"][8], figures["per_digit"][0]) == (0.5, 0.5, None)
     more = Counted(*(np.concatenate([counts, counts[:98], counts[:1]]) for counts in real))
     assert broken_shapes(two, labels[:2], more, np.full(199, 8))["share"] == 1  # 1 in 199 is too few
+
+
+def test_gaps_that_come_too_often_are_too_many():
+    def digits(*kinds):
+        """(how many, digit, pieces, holes) -> counts and labels."""
+        number, labels, pieces, holes = (np.array(column) for column in zip(*kinds, strict=True))
+        counted = (np.repeat(counts, number) for counts in (pieces, holes, 0 * pieces))
+        return Counted(*counted), np.repeat(labels, number)
+
+    real = digits((95, 4, 1, 0), (2, 4, 2, 0), (3, 4, 1, 1), (50, 7, 1, 0), (50, 7, 2, 0))
+    # Of the 4s, 8 % are drawn with a gap instead of 2 %, and 2 % in three pieces; fewer 7s have a gap.
+    drawn = digits((172, 4, 1, 0), (16, 4, 2, 0), (8, 4, 1, 1), (4, 4, 3, 0), (9, 7, 1, 0), (1, 7, 2, 0))
+    expected = [(172, 0), (16, 1 - 2 / 8), (8, 1 - 3 / 4), (4, 1), (9, 1 - 5 / 9), (1, 0)]
+    assert excess(*drawn, *real) == pytest.approx(
+        [share for number, share in expected for _ in range(number)]
+    )
+    assert not excess(*real, *real).any()

@@ -48,13 +48,15 @@ def test_the_head_learns_what_the_hidden_layer_shows() -> None:
 
 
 def test_what_teaches_are_finished_digits_of_every_z(shipped: DigitGenerator, usual: Digits) -> None:
-    hidden, labels, broken, misread = drawings(shipped, usual, 30, [judge()])
+    hidden, labels, broken, misread, too_many = drawings(shipped, usual, 30, [judge()])
     assert (hidden.shape, labels.tolist()) == ((300, 1024), [*range(10)] * 30)
     z = shipped.latents([choice_module.FIRST_SEED + 4] * 10, range(10))
     expected = shipped.hidden(z, shipped.label_emb)
     np.testing.assert_allclose(hidden[40:50], expected, rtol=1e-4, atol=1e-4)
     assert 0 < broken.mean() < 0.2
     assert 0 < misread.mean() < 0.05
+    assert 0 < too_many.mean() < 0.3
+    assert (too_many[broken] > 0).any()  # shapes that are hardly ever written
 
 
 def test_misread_is_what_the_readers_together_take_for_another_digit(usual: Digits) -> None:
@@ -93,10 +95,11 @@ def test_the_command_writes_a_file_that_refuses_the_wanted_share(
     result = CliRunner().invoke(main, [str(path), *options])
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == str(choice_path(path))
-    (_, _, broken, misread), (_, _, faultless) = *found, *taught
+    (_, _, broken, misread, too_many), (_, _, faultless) = *found, *taught
     assert (broken & ~misread).any()
     assert (misread & ~broken).any()
-    np.testing.assert_array_equal(faultless, ~broken & ~misread)
+    np.testing.assert_array_equal(faultless == 0, broken | misread | (too_many == 1))
+    np.testing.assert_array_equal(faultless[~broken & ~misread], 1 - too_many[~broken & ~misread])
     generator = DigitGenerator.load(path)
     assert generator.choice is not None
     assert generator.choice.record["refused"] == 0.3

@@ -17,6 +17,7 @@ from digit_generator import DigitGenerator
 from digit_generator.evaluation import protocol
 from digit_generator.evaluation import refine as refine_module
 from digit_generator.evaluation.data import Digits
+from digit_generator.evaluation.measures.broken_shapes import are_broken, counted_shapes, excess
 from digit_generator.evaluation.measures.frechet import frechet_distance
 from digit_generator.evaluation.networks.classifier import (
     features_and_probabilities,
@@ -25,11 +26,11 @@ from digit_generator.evaluation.networks.classifier import (
 )
 from digit_generator.evaluation.networks.judges import taught
 from digit_generator.evaluation.refine import (
+    Compared,
     Crowding,
-    Moments,
     Reader,
     Weights,
-    broken_probability,
+    fault_probability,
     main,
     seen,
 )
@@ -44,19 +45,30 @@ def tensors() -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays_from_file(ROOT / "generator.pth").items()}
 
 
-def test_a_reader_measures_the_frechet_distance_of_features_and_labels(
+def test_a_reader_measures_the_frechet_distance_of_all_digits_and_of_each(
     draw: Callable[[int, int], Digits],
 ) -> None:
-    real, other = draw(300, 1), draw(200, 2)
+    real, other = draw(3000, 1), draw(2000, 2)
     reader = Reader(new_classifier(protocol.SCOUT), real)
     features = [reader.features(images_from_pixels(d.pixels), d.labels).numpy() for d in (real, other)]
     assert features[0][:, :-10].var(axis=0).mean() == pytest.approx(1, rel=0.01)
     np.testing.assert_array_equal(features[1][:, -10:].argmax(axis=1), other.labels)
 
-    ours = reader.distance(Moments.of(torch.from_numpy(features[1]))).item()
     # np.cov divides by N - 1, moments by N.
-    assert ours == pytest.approx(frechet_distance(features[1], features[0]), rel=0.02)
-    assert reader.distance(reader.real).item() == pytest.approx(0, abs=1e-2)
+    of_all = frechet_distance(features[1], features[0])
+    shares = np.bincount(real.labels, minlength=10) / len(real)
+    of_each = [
+        frechet_distance(
+            *(side[d.labels == digit, :-10] for side, d in zip(features, (real, other), strict=True))
+        )
+        for digit in range(10)
+    ]
+    compared = Compared.of(torch.from_numpy(features[1]), torch.from_numpy(other.labels))
+    assert reader.all.distance(compared.all).item() == pytest.approx(of_all, rel=0.02)
+    np.testing.assert_allclose(reader.each.distance(compared.each), of_each, rtol=0.05)
+    assert reader.distance(compared).item() == pytest.approx((of_all + shares @ of_each) / 2, rel=0.05)
+    same = Compared(reader.all.moments, reader.each.moments)
+    assert reader.distance(same).item() == pytest.approx(0, abs=1e-2)
 
 
 def test_misread_is_what_the_network_takes_for_another_digit(draw: Callable[[int, int], Digits]) -> None:
@@ -94,11 +106,11 @@ def test_digits_are_seen_finished_and_the_gradient_passes_the_finish(
     np.testing.assert_allclose(images.grad, 0.5)  # from [-1, 1] to [0, 1], and nothing else
 
 
-def test_broken_is_the_second_class() -> None:
+def test_a_fault_is_the_second_class() -> None:
     def network(images: torch.Tensor) -> torch.Tensor:
         return torch.tensor([[0.0, 3.0], [2.0, 0.0]])
 
-    both = broken_probability(network, torch.zeros(2, 1, 28, 28))  # type: ignore[arg-type]
+    both = fault_probability(network, torch.zeros(2, 1, 28, 28))  # type: ignore[arg-type]
     assert both.item() == pytest.approx((1 / (1 + np.exp(-3)) + 1 / (1 + np.exp(2))) / 2)
 
 
@@ -154,12 +166,28 @@ def small(monkeypatch: pytest.MonkeyPatch, draw: Callable[[int, int], Digits]) -
     """A refinement of seconds, towards digits drawn with strokes."""
     real = draw(600, 3)
     monkeypatch.setattr(refine_module, "READERS", (QUICK,))
-    monkeypatch.setattr(refine_module, "BROKEN", QUICK)
+    monkeypatch.setattr(refine_module, "FAULTS", QUICK)
     monkeypatch.setattr(refine_module, "DRAWN", 200)
     monkeypatch.setattr(refine_module, "_BATCH", 100)
     monkeypatch.setattr(refine_module, "_RATE", 1e-4)
     monkeypatch.setattr(refine_module, "mnist_from_folder", lambda *_: real)
     return real
+
+
+def test_broken_shapes_are_shown_as_faults_and_so_are_those_that_come_too_often(small: Digits) -> None:
+    generator = DigitGenerator.load(ROOT / "generator.pth")
+    shown = refine_module._shown_faults(generator, small)
+    real, drawn = shown[: len(small)], shown[len(small) :]
+    np.testing.assert_array_equal(real.pixels, small.pixels)
+    labels = np.tile(np.arange(10), len(drawn) // 10)
+    counted = (counted_shapes(small.pixels), small.labels)
+    broken = are_broken(counted_shapes(drawn.pixels), labels, *counted)
+    too_many = excess(counted_shapes(drawn.pixels), labels, *counted)
+    assert drawn.labels[broken].all()
+    expected = too_many[~broken]
+    assert 0 < drawn.labels[~broken].sum() < len(expected)
+    assert abs(drawn.labels[~broken].sum() - expected.sum()) < 4 * np.sqrt((expected * (1 - expected)).sum())
+    assert real.labels.mean() < 0.05
 
 
 def test_refined_digits_are_nearer_to_the_real_ones(small: Digits, tensors: dict[str, torch.Tensor]) -> None:
@@ -171,7 +199,8 @@ def test_refined_digits_are_nearer_to_the_real_ones(small: Digits, tensors: dict
         z = torch.from_numpy(generator.latents(range(600), labels)).float()
         with torch.no_grad():
             images = seen(weights.images(z, labels), labels, np.arange(600))
-            return reader.distance(Moments.of(reader.features(images, labels))).item()
+            features = reader.features(images, labels)
+            return reader.distance(Compared.of(features, torch.from_numpy(labels))).item()
 
     refined = refine_module.refined(generator, tensors, small, steps=40)
     assert distance(refined) < 0.97 * distance(Weights(tensors))

@@ -54,10 +54,34 @@ def are_broken(counted: Counted, labels: Labels, real: Counted, real_labels: Lab
     return broken
 
 
+def excess(counted: Counted, labels: Labels, real: Counted, real_labels: Labels) -> NDArray[np.float64]:
+    """Of the digits with as many pieces and holes as each has: the share that is too many, float64 [N].
+
+    A gap or a loop may be usual and still be drawn too often. If real digits have a pair of counts r < 1
+    times as often, 1 - r of those drawn with it are too many: without them it would be as frequent as there
+    (rejection by the density ratio: Azadi et al. 2019, arXiv:1810.06758).
+    """
+    too_many = np.zeros(len(labels))
+    for digit in range(10):
+        drawn = labels == digit
+        real_shares = _shares_of_pairs(real, real_labels == digit)
+        for (pieces, holes), share in _shares_of_pairs(counted, drawn).items():
+            alike = drawn & (counted.pieces == pieces) & (counted.holes == holes)
+            too_many[alike] = max(0.0, 1 - real_shares.get((pieces, holes), 0.0) / share)
+    return too_many
+
+
 def _usual_pairs(real: Counted, chosen: NDArray[np.bool_]) -> set[tuple[int, int]]:
-    pairs = np.stack([real.pieces[chosen], real.holes[chosen]], axis=1)
+    return {pair for pair, share in _shares_of_pairs(real, chosen).items() if share >= _USUAL}
+
+
+def _shares_of_pairs(counted: Counted, chosen: NDArray[np.bool_]) -> dict[tuple[int, int], float]:
+    """How large a share of the chosen images has each pair of pieces and holes that occurs."""
+    pairs = np.stack([counted.pieces[chosen], counted.holes[chosen]], axis=1)
     kinds, counts = np.unique(pairs, axis=0, return_counts=True)
-    return {(int(a), int(b)) for a, b in kinds[counts >= _USUAL * len(pairs)]}
+    return {
+        (int(a), int(b)): count / len(pairs) for (a, b), count in zip(kinds, counts.tolist(), strict=True)
+    }
 
 
 def _counted(pixels: Pixels) -> Counted:
