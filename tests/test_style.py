@@ -366,4 +366,4 @@ def test_a_walk_that_finds_other_places_has_another_number(
     plain = shipped.variant(raw=True, every_z=True)
     drawn = [styled_digits(plain, digit, range(5), style, controls).tobytes() for digit in range(10)]
     found = style_module._WALK, hashlib.sha256(b"".join(drawn)).hexdigest()[:16]
-    assert found == (3, "d90acd2b16318a47")
+    assert found == (3, "ffd21b25ea18a892")

@@ -257,8 +257,9 @@ def _drawing(card: Card) -> str:
         f"of {100 * drawing['first_z_refused']:.1f} % of the {drawing['seeds']:,} seeds drawn. The "
         "choice looks at the network before its last layer "
         f"(`digit_generator/choose.py`, file `{drawing['choice_sha256'][:16]}…`). It learned which digits "
-        "have a broken shape, as the row below counts them, and which are misread by two networks that are "
-        "no judges of this card. No image was looked at and left out."
+        "have a broken shape, as the row below counts them, which have pieces and holes that are drawn more "
+        "often than written, and which are misread by two networks that are no judges of this card. No image "
+        "was looked at and left out."
         if drawing["choice_sha256"]
         else "Every digit was drawn from the first z of its seed; no z was rejected and no image left out."
     )

@@ -3,7 +3,8 @@
     python -m digit_generator.evaluation.choice generator.pth --data-dir mnist
 
 1. Many digits are drawn and finished. A digit is faulty if its shape is broken (broken_shapes.py) or if it is
-   misread: two networks, made for this and the refinement alone, take it for another digit.
+   misread: two networks, made for this and the refinement alone, take it for another digit. If it has as many
+   pieces and holes as too many others, it is faulty to the share of them that is too many.
 2. A head of 64 units learns from what the generator has before its last layer how likely it is that a digit
    has no fault.
 3. The bounds of each position, from "as it comes" to "neat", are set such that the wanted share of z is
@@ -45,7 +46,7 @@ from digit_generator.generate import DigitGenerator
 from digit_generator.weights import WeightsError
 
 _READERS = READERS[:2]  # the third would take as long as all the rest
-REJECTED = (0.06, 0.12, 0.16, 0.22, 0.3)
+REJECTED = (0.08, 0.12, 0.16, 0.22, 0.3)
 """Of the first z of a digit, by position; of the first z of a hand, HANDS_REJECTED."""
 HANDS_REJECTED = (0.2, 0.3, 0.5, 0.7, 0.85)
 
@@ -140,7 +141,8 @@ def drawings(
     generator: DigitGenerator, real: Digits, seeds: int, readers: Sequence[Classifier]
 ) -> tuple[NDArray[np.float32], Labels, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
     """What teaches the head, all ten digits of each seed, B = 10 seeds: the last hidden layer, float32
-    [B, 1024], labels [B], and which have a broken shape and which are misread, bool [B] each."""
+    [B, 1024], labels [B], which have a broken shape and which are misread, bool [B] each, and the share that
+    is too many of those with as many pieces and holes, float64 [B]."""
     bulk, counted_real = BulkGenerator(generator), counted_shapes(real.pixels)
     labels = np.tile(np.arange(10), seeds)
     each_seed = np.repeat(np.arange(FIRST_SEED, FIRST_SEED + seeds), 10)
@@ -180,9 +182,12 @@ class Head(nn.Module):
 
 
 def learned_head(
-    hidden: NDArray[np.float32], labels: Labels, faultless: NDArray[np.floating[Any] | np.bool_]
+    hidden: NDArray[np.float32], labels: Labels, faultless: NDArray[Any]
 ) -> dict[str, NDArray[np.float32]]:
-    """The head's arrays, named and shaped as in choose.py. Its score is the logit of no fault."""
+    """The head's arrays, named and shaped as in choose.py. Its score is the logit of no fault.
+
+    hidden [B, 1024], labels [B]. faultless [B]: the probability that a digit has no fault, 0 to 1.
+    """
     middle, spread = hidden.mean(axis=0), hidden.std(axis=0) + 1e-6
     inputs, digits = torch.from_numpy((hidden - middle) / spread), torch.from_numpy(labels)
     wanted = torch.from_numpy(faultless).float()

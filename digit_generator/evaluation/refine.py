@@ -80,7 +80,7 @@ _FRESH = 0.1
 _OF_EACH = 0.5
 """What the distance digit by digit counts, beside that of all digits together."""
 _FAULT_WEIGHT = _MISREAD_WEIGHT = 8.0
-_CROWDING_WEIGHT = 0.3
+_CROWDING_WEIGHT = 0.5
 _REMEMBERED = 8
 """Steps whose digits make the density."""
 _KERNEL = 0.25
