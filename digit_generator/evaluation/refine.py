@@ -374,7 +374,7 @@ def _shown_faults(generator: DigitGenerator, train: Digits) -> Digits:
 @click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True)
 @click.option("--neat", type=click.IntRange(0, NEATEST), default=0, help="The choice's position.")
 def main(file: Path, data_dir: Path, out: Path, steps: int, neat: int) -> None:
-    """Refine the weights of FILE, with the choice file beside it (20 minutes on one core)."""
+    """Refine the weights of FILE, with the choice file beside it (half an hour on one core)."""
     started = monotonic()
     check_folders({"--out": out.parent})
     try:
