@@ -3,8 +3,8 @@
 A generator is continuous, so between two styles of a digit there are z that are neither (Tanielian et al.
 2020, arXiv:2006.04596). Rejection is the known cure (Azadi et al. 2019, arXiv:1810.06758; Verine et al. 2024,
 arXiv:2311.00460): a small head on what the generator has before its last layer says how likely a digit has no
-fault. What the head learned lies in a file beside the weights, bound to them by their
-SHA-256; `python -m digit_generator.evaluation.choice` makes it.
+fault. What the head learned lies in a file beside the weights, bound to them by their SHA-256;
+`python -m digit_generator.evaluation.choice` makes it.
 
 The file has a bound for each of five positions, from "as it comes" (0) to "neat" (NEATEST), which rejects
 most. What a stricter one accepts, all before it accept too, so most digits stay what they are.

@@ -3,9 +3,9 @@
     python -m digit_generator.evaluation.choice generator.pth --data-dir mnist
 
 1. Many digits are drawn and finished. A digit is faulty if its shape is broken (broken_shapes.py) or if it is
-   misread: two networks, made for this and the refinement alone, take it for another digit. Where
-   digits with its number of pieces and holes are drawn more often than written, it is faulty with the
-   probability of being one too many.
+   misread: two networks, made for this and the refinement alone, take it for another digit. Where digits
+   with its number of pieces and holes are drawn more often than written, it is faulty with the probability
+   of being one too many.
 2. A head of 64 units learns from what the generator has before its last layer how likely it is that a digit
    has no fault.
 3. The bounds of each position, from "as it comes" to "neat", are set such that the wanted share of z is
